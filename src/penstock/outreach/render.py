@@ -1,0 +1,85 @@
+"""Liquid templates turned into the subject, text and HTML of one email.
+
+A playbook writes `<step>.subject.liquid`, `<step>.text.liquid` and `<step>.html.liquid`; the layout here wraps every
+body with what
+the law asks of each message, so that no playbook can forget it: where the address came from (EM-07), the advertisement
+sentence,
+the postal address and a way out (EM-01). Templates are strict: an unknown variable or filter is an error, never an
+empty space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from liquid import Environment, FileSystemLoader, StrictUndefined
+from liquid.exceptions import LiquidError
+from markupsafe import Markup
+
+from penstock.core.errors import InvalidInput
+
+LAYOUTS = Path(__file__).parent / "templates"
+
+PROVENANCE = {
+    "vendor": "We found your name in public property records and your email address through a licensed "
+    "contact-data service.",
+    "file": "Your name and email address came to us with a list of property records that we licensed.",
+    "person": "You gave us this email address yourself.",
+    "reply": "You are getting this email because you answered ours.",
+}
+"""First line of every message, by where the address came from (compliance sheet EM-07)."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One email's words: a one-line subject and the two bodies."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(templates: Path, step: str, values: Mapping[str, Any]) -> Rendered:
+    """The email that `step` (the templates' file stem) of the folder `templates` makes of `values`.
+
+    `values` must hold `provenance`, `persona`, `seller` and `links` for the layout. Raises InvalidInput naming the
+    template.
+    """
+    name = step
+    try:
+        plain, rich = _environment(templates, escape=False), _environment(templates, escape=True)
+        subject = " ".join(plain.get_template(name := f"{step}.subject.liquid").render(**values).split())
+        text = plain.get_template(name := f"{step}.text.liquid").render(**values).strip()
+        html = rich.get_template(name := f"{step}.html.liquid").render(**values).strip()
+        name = "layout"
+        body = Markup(html)  # noqa: S704  escaped by its own template
+        return Rendered(
+            subject=subject,
+            text=_layout("text", escape=False).render(**values, body=text).strip() + "\n",
+            html=_layout("html", escape=True).render(**values, body=body, subject=subject).strip() + "\n",
+        )
+    except LiquidError as error:
+        raise InvalidInput(f"template {name} in {templates.name}: {error}") from error
+
+
+def check(templates: Path, step: str) -> None:
+    """Parse the three files of a step; raises InvalidInput naming the file that is missing or does not parse."""
+    for part in ("subject", "text", "html"):
+        try:
+            _environment(templates, escape=part == "html").get_template(f"{step}.{part}.liquid")
+        except LiquidError as error:
+            raise InvalidInput(f"template {step}.{part}.liquid in {templates}: {error}") from error
+
+
+@lru_cache(maxsize=32)
+def _environment(folder: Path, *, escape: bool) -> Environment:
+    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=escape)
+
+
+@lru_cache(maxsize=2)
+def _layout(part: str, *, escape: bool) -> Any:
+    return _environment(LAYOUTS, escape=escape).get_template(f"layout.{part}.liquid")
