@@ -1,0 +1,7 @@
+"""Identity: the same place and the same person, once.
+
+In come staged rows with their keys; out go properties, contacts and leads, and for each row whether it
+was new, known or a repetition.
+What must always hold: a key belongs to one living property, two different parcel numbers or address keys are never made
+one, and rows taken in bulk end exactly where they would have ended one by one.
+"""

@@ -1,0 +1,335 @@
+"""Single values cleaned: text as found in, a typed value or None out.
+
+A value that makes no sense is a ValueError with the reason. Empty and "none here" marks are None. US values only.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import zipcodes
+
+NOTHING: Final = frozenset(
+    {"", "-", "--", "---", ".", "?", "n/a", "#n/a", "null", "(blank)", "(null)", "not available"}
+)
+
+STATES: Final = {
+    name.casefold(): code
+    for code, name in (
+        line.split(" ", 1)
+        for line in """AL Alabama;AK Alaska;AZ Arizona;AR Arkansas;CA California;CO Colorado;CT Connecticut;DE Delaware;
+DC District of Columbia;FL Florida;GA Georgia;HI Hawaii;ID Idaho;IL Illinois;IN Indiana;IA Iowa;KS Kansas;KY Kentucky;
+LA Louisiana;ME Maine;MD Maryland;MA Massachusetts;MI Michigan;MN Minnesota;MS Mississippi;MO Missouri;MT Montana;
+NE Nebraska;NV Nevada;NH New Hampshire;NJ New Jersey;NM New Mexico;NY New York;NC North Carolina;ND North Dakota;
+OH Ohio;OK Oklahoma;OR Oregon;PA Pennsylvania;RI Rhode Island;SC South Carolina;SD South Dakota;TN Tennessee;TX Texas;
+UT Utah;VT Vermont;VA Virginia;WA Washington;WV West Virginia;WI Wisconsin;WY Wyoming;PR Puerto Rico;GU Guam;
+VI Virgin Islands;AS American Samoa;MP Northern Mariana Islands""".replace("\n", "").split(";")
+    )
+}
+CODES: Final = frozenset(STATES.values())
+MILITARY: Final = frozenset({"AA", "AE", "AP"})
+
+_MONEY = re.compile(r"^(\()?(-)?\$?(-)?([\d,]*\.?\d*)\)?$")
+_DASHED_MONEY = re.compile(r"^\$?-+$")
+_NUMBER = re.compile(r"^\d[\d,]*(\.\d+)?$")
+_ZIP = re.compile(r"^(\d{3,5})(?:\.0)?$|^(\d{5})[- ]?(\d{4})?-?$")
+ZIP_AT_END: Final = re.compile(r"(?:^|[\s,]+)(?P<zip>\d{5}(?:-\d{4})?)$")
+_DATES = (
+    (re.compile(r"^(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})(?:[T ].*)?$"), None),
+    (re.compile(r"^(?P<m>\d{1,2})[-/](?P<d>\d{1,2})[-/](?P<y>\d{4}|\d{2})(?: .*)?$"), None),
+    (re.compile(r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})$"), None),
+    (re.compile(r"^[A-Za-z]{3,9}\.? \d{1,2},? \d{4}$"), ("%b %d %Y", "%B %d %Y")),
+    (re.compile(r"^\d{1,2}[- ][A-Za-z]{3}[- ]\d{4}$"), ("%d %b %Y",)),
+)
+_EPOCH_MS = re.compile(r"^\d{12,13}$")
+_PHONE = re.compile(r"^1?([2-9]\d\d)([2-9]\d\d)(\d{4})$")
+_EXTENSION = re.compile(r"\s*(?:x|ext\.?|extension)\s*\d{1,6}\s*$", re.I)
+_EMAIL = re.compile(r"^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
+_COUNTY_WORD = re.compile(r"\s+(?:COUNTY|CO|PARISH|BOROUGH|CENSUS AREA|MUNICIPIO)$")
+_YES: Final = frozenset({"yes", "y", "true", "t", "1", "x"})
+_NO: Final = frozenset({"no", "n", "false", "f", "0"})
+PHONE_TYPES: Final = {
+    "mobile": "mobile", "cell": "mobile", "wireless": "mobile", "cell phone": "mobile", "m": "mobile",
+    "landline": "landline", "land line": "landline", "residential": "landline", "fixed": "landline", "l": "landline",
+    "voip": "voip", "v": "voip",
+}  # fmt: skip
+
+
+class Place(NamedTuple):
+    """What a ZIP code tells: preferred city name and state code."""
+
+    city: str
+    state: str
+
+
+def text(value: str) -> str | None:
+    """The value with its white space collapsed."""
+    value = " ".join(value.split())
+    return None if value.casefold() in NOTHING else value
+
+
+def money(value: str) -> int | None:
+    """Whole dollars: "$1,185,000" -> 1185000, "($5,000)" -> -5000, "$-" -> None (a transfer, or not stated)."""
+    value = value.replace(" ", "")
+    if value.casefold() in NOTHING or _DASHED_MONEY.match(value):
+        return None
+    found = _MONEY.match(value)
+    if not found or not any(c.isdigit() for c in found[4]):
+        raise ValueError("is not an amount of money")
+    dollars = round(Decimal(found[4].replace(",", "")))
+    if dollars > 10**11:
+        raise ValueError("is more than a hundred billion dollars")
+    return -dollars if found[1] or found[2] or found[3] else dollars
+
+
+def worth(value: str) -> int | None:
+    """Whole dollars above zero; 0 means not stated."""
+    dollars = money(value)
+    if dollars is not None and dollars < 0:
+        raise ValueError("is negative")
+    return dollars or None
+
+
+def number(value: str) -> Decimal | None:
+    """A count or measure, not negative: "2,500" -> 2500, "2.5" -> 2.5."""
+    value = value.replace(" ", "")
+    if value.casefold() in NOTHING:
+        return None
+    if not _NUMBER.match(value):
+        raise ValueError("is not a number")
+    return Decimal(value.replace(",", ""))
+
+
+def whole(limit: int) -> Callable[[str], int | None]:
+    """A cleaner for whole numbers of at most `limit`."""
+
+    def clean(value: str) -> int | None:
+        found = number(value)
+        if found is None:
+            return None
+        if found > limit:
+            raise ValueError(f"is more than {limit:,}")
+        return round(found)
+
+    return clean
+
+
+def area(value: str) -> int | None:
+    """Square feet; 0 means not stated."""
+    return whole(2_000_000_000)(value) or None
+
+
+def rooms(value: str) -> Decimal | None:
+    """A count of rooms, halves allowed, at most 999."""
+    found = number(value)
+    if found is not None and found > 999:
+        raise ValueError("is more than 999")
+    return None if found is None else found.quantize(Decimal("0.1"))
+
+
+def degrees(limit: int) -> Callable[[str], float | None]:
+    """A cleaner for a latitude (limit 90) or longitude (180); 0 is the sea off Ghana and means not known."""
+
+    def clean(value: str) -> float | None:
+        if value.strip().casefold() in NOTHING:
+            return None
+        try:
+            found = float(value)
+        except ValueError:
+            raise ValueError("is not a coordinate") from None
+        if not -limit <= found <= limit:
+            raise ValueError(f"is outside of -{limit} to {limit}")
+        return round(found, 7) or None
+
+    return clean
+
+
+def year(today: date) -> Callable[[str], int | None]:
+    """A cleaner for a year of building, 1600 to next year; 0 means not stated."""
+
+    def clean(value: str) -> int | None:
+        found = number(value)
+        if not found:
+            return None
+        if not 1600 <= found <= today.year + 1:
+            raise ValueError(f"is not a year between 1600 and {today.year + 1}")
+        return int(found)
+
+    return clean
+
+
+def day(today: date) -> Callable[[str], date | None]:
+    """A cleaner for a past date: 2018-08-17, 8/17/2018, 20180817, Aug 17, 2018, or epoch milliseconds.
+
+    A leading "-" is dropped: PropStream puts one before some dates.
+    """
+
+    def clean(value: str) -> date | None:
+        value = " ".join(value.split()).removeprefix("-")
+        if value.casefold() in NOTHING or not value.strip("0-/: "):
+            return None
+        found = _date(value, today)
+        if not date(1700, 1, 1) <= found <= today:
+            raise ValueError("is not a date between 1700 and today")
+        return found
+
+    return clean
+
+
+def _date(value: str, today: date) -> date:
+    try:
+        if _EPOCH_MS.match(value):
+            return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))).date()
+        for pattern, formats in _DATES:
+            found = pattern.match(value)
+            if found and formats is None:
+                years = int(found["y"])
+                if years < 100:
+                    years += 2000 if years <= today.year % 100 else 1900
+                return date(years, int(found["m"]), int(found["d"]))
+            for form in formats or () if found else ():
+                try:
+                    plain = re.sub("[.,-]", " ", value)
+                    return datetime.strptime(" ".join(plain.split()), form).replace(tzinfo=UTC).date()
+                except ValueError:
+                    continue
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("is not a date")
+
+
+def yes_no(value: str) -> bool | None:
+    """True or False; None where the cell is empty."""
+    word = value.strip().casefold()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    if word in NOTHING or word in {"unknown", "u"}:
+        return None
+    raise ValueError("is not yes or no")
+
+
+def zip_code(value: str) -> tuple[str, str | None] | None:
+    """Five digits, and the four more if given: "90028-1234"; "2139" -> 02139 (a spreadsheet ate the zero)."""
+    value = value.strip()
+    if value.casefold() in NOTHING or not value.strip("0-"):
+        return None
+    found = _ZIP.match(value)
+    if not found:
+        raise ValueError("is not a US ZIP code")
+    if found[1]:
+        return found[1].zfill(5), None
+    return found[2], found[3]
+
+
+def state(value: str) -> str | None:
+    """The two-letter code of a US state, district or territory."""
+    word = " ".join(value.replace(".", "").split())
+    if word.casefold() in NOTHING:
+        return None
+    if (code := word.upper()) in CODES:
+        return code
+    if found := STATES.get(word.casefold()):
+        return found
+    raise ValueError("is not a US state")
+
+
+def mailing_state(value: str) -> str | None:
+    """As `state`, and the codes of military mail."""
+    return code if (code := value.strip().upper()) in MILITARY else state(value)
+
+
+def phone(value: str) -> str | None:
+    """E.164: "(813) 555-0100" -> +18135550100. North American numbers only; an extension is dropped."""
+    value = value.strip()
+    if value.casefold() in NOTHING:
+        return None
+    digits = re.sub(r"\D", "", _EXTENSION.sub("", value).removesuffix(".0"))
+    if not digits.strip("0"):
+        return None
+    found = _PHONE.match(digits)
+    if not found or found[1].endswith("11") or found[2].endswith("11"):
+        raise ValueError("is not a US phone number")
+    return "+1" + "".join(found.groups())
+
+
+def phone_type(value: str) -> str | None:
+    """mobile, landline or voip; None for a word that says something else."""
+    return PHONE_TYPES.get(" ".join(value.casefold().split()))
+
+
+def email(value: str) -> str | None:
+    """Lower case, checked for form only: whether it is alive is for verification to find out."""
+    value = value.strip().casefold().removeprefix("mailto:")
+    if value in NOTHING or value in {"none", "unknown", "no email"}:
+        return None
+    local = value.partition("@")[0]
+    if len(value) > 254 or not _EMAIL.match(value) or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise ValueError("is not an email address")
+    return value
+
+
+def age(value: str) -> int | None:
+    """Years of age, 1 to 120; 0 means not stated."""
+    return whole(120)(value) or None
+
+
+def parcel(value: str) -> str | None:
+    """A parcel number as printed, white space collapsed, upper case; a number of zeros only is none."""
+    found = text(value)
+    if found is None or not found.strip("0-. "):
+        return None
+    if not any(c.isdigit() for c in found) or len(found) > 64:
+        raise ValueError("is not a parcel number")
+    return found.upper()
+
+
+def mak(value: str) -> str | None:
+    """A Melissa address key: ten digits."""
+    found = text(value)
+    if found is None or not found.strip("0"):
+        return None
+    if not (found.isdigit() and len(found) == 10):
+        raise ValueError("is not a Melissa address key (ten digits)")
+    return found
+
+
+def county(value: str) -> str | None:
+    """Upper case, without the word county: "Hillsborough County" -> HILLSBOROUGH."""
+    found = text(value)
+    return None if found is None else _COUNTY_WORD.sub("", found.upper().replace(".", "")) or None
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, Place]:
+    return {entry["zip_code"]: Place(entry["city"], entry["state"]) for entry in zipcodes.list_all()}  # type: ignore[no-untyped-call]
+
+
+def place_of(code: str) -> Place | None:
+    """City and state of a ZIP code, or None where there is no such code."""
+    return _places().get(code)
+
+
+def memoised(clean: Callable[[str], Any], limit: int = 50_000) -> Callable[[str], Any]:
+    """The same cleaner, remembering answers: columns repeat themselves. ValueErrors are remembered too."""
+    known: dict[str, tuple[Any, str | None]] = {}
+
+    def remember(value: str) -> Any:
+        answer = known.get(value)
+        if answer is None:
+            try:
+                answer = (clean(value), None)
+            except (ValueError, InvalidOperation) as error:
+                answer = (None, str(error))
+            if len(known) >= limit:
+                known.clear()
+            known[value] = answer
+        if answer[1] is not None:
+            raise ValueError(answer[1])
+        return answer[0]
+
+    return remember

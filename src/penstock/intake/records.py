@@ -1,0 +1,271 @@
+"""Rows become records: cells brought to fields by a plan, cleaned, checked; or a rejection that says what to do.
+
+A value that makes no sense is dropped and counted as a warning where the row can do without it, and costs the row
+where nothing else says which place it is.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, BinaryIO, Final
+
+from penstock.intake import addresses, normalise, owners
+from penstock.intake.mapping import FIELDS, Plan, plan
+from penstock.intake.reader import Rejection, Row, Table
+
+EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(FIELDS), "address_numbered": False, "phones": (), "emails": ()}
+ACRE_SQFT: Final = 43_560
+# What tells which place a row is about: trouble in these is named first when the row has to be rejected.
+PLACE_FIELDS: Final = ("address_line1", "full_address", "state", "postal_code", "city", "apn")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One clean row: `values` has every name of `mapping.FIELDS`, `phones` as (E.164, type, on do-not-call), `emails`,
+    and `address_numbered`: without a house number an address does not tell one place from another.
+    """
+
+    row_number: int
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A file being read: its plan, and what was counted on the way."""
+
+    table: Table
+    plan: Plan
+    today: date
+    rows: int = 0
+    rejected: int = 0
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def __iter__(self) -> Iterator[Record | Rejection]:
+        clean = RowCleaner(self.plan, self.today, self.warnings)
+        for row in self.table.rows():
+            self.rows += 1
+            made = row if isinstance(row, Rejection) else clean(row)
+            self.rejected += isinstance(made, Rejection)
+            yield made
+
+
+def read(stream: BinaryIO, map_name: str, today: date) -> Reading:
+    """The file opened and its columns understood; iterate for its records. Raises BadFile before the first row."""
+    table = Table(stream)
+    return Reading(table, plan(table.header, map_name), today)
+
+
+class RowCleaner:
+    """Turns a row into a Record or a Rejection, counting warnings as (field, reason)."""
+
+    def __init__(self, plan: Plan, today: date, warnings: Counter[tuple[str, str]]) -> None:
+        self._plan = plan
+        self._warnings = warnings
+        self._simple = {name: normalise.memoised(clean) for name, clean in _simple(today).items()}
+        self._zip = normalise.memoised(normalise.zip_code)
+        self._state = normalise.memoised(normalise.state)
+        self._mailing_state = normalise.memoised(normalise.mailing_state)
+        self._phone_type = normalise.memoised(normalise.phone_type)
+        self._yes_no = normalise.memoised(normalise.yes_no)
+        self._city = normalise.memoised(addresses.city)
+        self._city_line = normalise.memoised(addresses.city_line)
+        self._unit = normalise.memoised(addresses.unit)
+
+    def __call__(self, row: Row) -> Record | Rejection:
+        raw = self._plan.gather(row.cells)
+        out = EMPTY.copy()
+        trouble: dict[str, str] = {}
+        self._site(raw, out, trouble)
+        for name, value in raw.items():
+            clean = self._simple.get(name)
+            if clean is not None:
+                out[name] = self._try(name, clean, value, trouble)
+        if (joint := raw.get("apn_unit")) and out["apn"] and out["address_line2"]:
+            out["apn"] += joint + out["address_line2"]
+        if problem := self._place_problem(out, raw, trouble):
+            return self._reject(row, *problem)
+        self._facts(raw, out, trouble)
+        self._mailing(raw, out, trouble)
+        self._owner(raw, out)
+        self._contacts(row.cells, out, trouble)
+        for problem_field, reason in trouble.items():
+            self._warnings[problem_field, reason] += 1
+        return Record(row.number, out)
+
+    def _try(self, name: str, clean: Callable[[str], Any], value: str | None, trouble: dict[str, str]) -> Any:
+        if not value:
+            return None
+        try:
+            return clean(value)
+        except ValueError as error:
+            trouble[name] = str(error)
+            return None
+
+    def _site(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
+        line = raw.get("address_line1")
+        if full := raw.get("full_address"):
+            line, *rest = full.split(",", 1)
+            end = self._city_line(_last_pieces(rest[0])) if rest else addresses.CityLine(None, None, None)
+            line = ", ".join([line, *_middle_pieces(rest[0])]) if rest else line
+            self._city_parts(end, raw, "")
+        elif joined := raw.get("city_state"):
+            self._city_parts(self._city_line(joined), raw, "")
+        street = addresses.street(line) if line else addresses.Street(None, None, False)
+        out["address_line1"] = street.line
+        out["address_line2"] = (self._unit(raw["address_line2"]) if "address_line2" in raw else None) or street.unit
+        out["address_numbered"] = street.numbered
+        if line and not street.numbered:
+            trouble["address_line1"] = "has no house number"
+        out["city"] = self._city(raw["city"]) if "city" in raw else None
+        out["state"] = self._try("state", self._state, raw.get("state"), trouble)
+        code = self._try("postal_code", self._zip, raw.get("postal_code"), trouble)
+        if code:
+            out["postal_code"], out["zip4"] = code
+            if (not out["state"] or not out["city"]) and (place := normalise.place_of(code[0])):
+                out["state"] = out["state"] or place.state
+                out["city"] = out["city"] or place.city
+        if "zip4" in raw and raw["zip4"].strip().isdigit():
+            out["zip4"] = raw["zip4"].strip().zfill(4)[:4]
+
+    def _city_parts(self, end: addresses.CityLine, raw: dict[str, str], prefix: str) -> None:
+        parts = {"city": end.city, "state": end.state, "postal_code": end.zip_code}
+        for name, value in parts.items():
+            if value:
+                raw.setdefault(prefix + name, value)
+
+    def _place_problem(
+        self, out: dict[str, Any], raw: dict[str, str], trouble: dict[str, str]
+    ) -> tuple[str, str, str] | None:
+        """(field, reason, fix) if the row does not say which place it is about."""
+        by_parcel = out["apn"] and out["state"] and out["county"]
+        located = out["postal_code"] or (out["city"] and out["state"])
+        if by_parcel or (out["address_line1"] and "address_line1" not in trouble and located):
+            return None
+        for name in PLACE_FIELDS:
+            if name in trouble:
+                shown = " ".join(str(raw.get(name, "")).split())[:60]
+                return name, f"{shown!r} {trouble[name]}", "correct the value"
+        if not raw and not out["address_line1"]:
+            return "address_line1", "the row is empty", "remove the row"
+        if not out["address_line1"]:
+            return (
+                "address_line1",
+                "there is no street address",
+                "fill in the address, or the parcel number with state and county",
+            )
+        return "postal_code", "there is neither a ZIP code nor a city with its state", "fill in the ZIP code"
+
+    def _facts(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
+        if "last_sale_price" in raw and not out["last_sale_price"]:
+            out["last_sale_date"] = None  # a transfer without a price is no sale
+        if half := self._try("half_bathrooms", normalise.rooms, raw.get("half_bathrooms"), trouble):
+            out["bathrooms"] = (out["bathrooms"] or Decimal(0)) + half / 2
+        if not out["lot_sqft"] and (acres := self._try("lot_acres", normalise.number, raw.get("lot_acres"), trouble)):
+            out["lot_sqft"] = round(acres * ACRE_SQFT) or None
+
+    def _mailing(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
+        line = raw.get("mailing_line1")
+        if full := raw.get("mailing_full_address"):
+            line, *rest = full.split(",", 1)
+            end = self._city_line(_last_pieces(rest[0])) if rest else addresses.CityLine(None, None, None)
+            line = ", ".join([line, *_middle_pieces(rest[0])]) if rest else line
+            self._city_parts(end, raw, "mailing_")
+        elif joined := raw.get("mailing_city_state"):
+            self._city_parts(self._city_line(joined), raw, "mailing_")
+        if line:
+            street = addresses.street(line)
+            out["mailing_line1"] = street.line
+            out["mailing_line2"] = (self._unit(raw["mailing_line2"]) if "mailing_line2" in raw else None) or street.unit
+        out["mailing_city"] = self._city(raw["mailing_city"]) if "mailing_city" in raw else None
+        out["mailing_state"] = self._try("mailing_state", self._mailing_state, raw.get("mailing_state"), trouble)
+        if code := self._try("mailing_postal_code", self._zip, raw.get("mailing_postal_code"), trouble):
+            out["mailing_postal_code"] = code[0]
+        if out["owner_occupied"] is None and out["mailing_line1"] and out["address_line1"]:
+            out["owner_occupied"] = _same_place(out)
+
+    def _owner(self, raw: dict[str, str], out: dict[str, Any]) -> None:
+        if one_line := raw.get("owner_name"):
+            owner = owners.parse(one_line, raw.get("owner_name_2", ""), last_first=self._plan.last_name_first)
+        else:
+            first, last = raw.get("owner_first_name", ""), raw.get("owner_last_name", "")
+            owner = owners.from_fields(first, last, raw.get("owner_company", ""))
+        out["owner_first_name"], out["owner_last_name"] = owner.first_name, owner.last_name
+        out["owner_full_name"], out["owner_company"] = owner.full_name, owner.company
+
+    def _contacts(self, cells: list[str], out: dict[str, Any], trouble: dict[str, str]) -> None:
+        phones: dict[str, tuple[str, str | None, bool]] = {}
+        for column in self._plan.phones:
+            number = self._try("phone", normalise.phone, cells[column.number], trouble)
+            if number:
+                kind = self._phone_type(cells[column.type]) if column.type is not None else None
+                marked = column.dnc is not None and self._try("phone_dnc", self._yes_no, cells[column.dnc], trouble)
+                before = phones.get(number)
+                dnc = bool(marked) or (before is not None and before[2])  # one mark is enough
+                phones[number] = (number, kind or column.default_type or (before and before[1]) or None, dnc)
+        out["phones"] = tuple(phones.values())
+        emails = (self._try("email", normalise.email, cells[i], trouble) for i in self._plan.emails)
+        out["emails"] = tuple(dict.fromkeys(email for email in emails if email))
+
+    def _reject(self, row: Row, name: str, reason: str, fix: str) -> Rejection:
+        line = io.StringIO()
+        csv.writer(line, delimiter=",").writerow(row.cells)
+        return Rejection(row.number, name, reason, fix, line.getvalue().rstrip("\r\n"))
+
+
+def _simple(today: date) -> dict[str, Callable[[str], Any]]:
+    """Fields that are cleaned by themselves, one value in, one out."""
+    return {
+        "vendor_record_id": normalise.text,
+        "vendor_list_id": normalise.text,
+        "mak": normalise.mak,
+        "apn": normalise.parcel,
+        "county": normalise.county,
+        "lat": normalise.degrees(90),
+        "lng": normalise.degrees(180),
+        "land_use": normalise.text,
+        "year_built": normalise.year(today),
+        "bedrooms": normalise.whole(999),
+        "bathrooms": normalise.rooms,
+        "building_sqft": normalise.area,
+        "lot_sqft": normalise.area,
+        "property_value": normalise.worth,
+        "estimated_equity": normalise.money,
+        "mortgage_balance": normalise.money,
+        "last_sale_date": normalise.day(today),
+        "last_sale_price": normalise.worth,
+        "age": normalise.age,
+        "owner_occupied": normalise.yes_no,
+        "do_not_mail": normalise.yes_no,
+        "litigator": normalise.yes_no,
+        "deceased_owner": normalise.yes_no,
+    }
+
+
+def _same_place(out: dict[str, Any]) -> bool | None:
+    """Whether site and mailing address are one: line and unit alike, and ZIP or city alike where both are known."""
+    if out["mailing_line1"].casefold() != out["address_line1"].casefold():
+        return False
+    if (out["mailing_line2"] or "") != (out["address_line2"] or ""):
+        return False
+    if out["postal_code"] and out["mailing_postal_code"]:
+        return bool(out["postal_code"] == out["mailing_postal_code"])
+    if out["city"] and out["mailing_city"]:
+        return bool(out["city"].casefold() == out["mailing_city"].casefold())
+    return None
+
+
+def _last_pieces(rest: str) -> str:
+    """The part of a one-line address that names city, state and ZIP: its last piece, or two where that has no city."""
+    pieces = [piece.strip() for piece in rest.split(",")]
+    last = addresses.city_line(pieces[-1])
+    return ", ".join(pieces[-2:]) if last.city is None and len(pieces) > 1 else pieces[-1]
+
+
+def _middle_pieces(rest: str) -> list[str]:
+    pieces = [piece.strip() for piece in rest.split(",")]
+    used = _last_pieces(rest).count(",") + 1
+    return [piece for piece in pieces[:-used] if piece]
