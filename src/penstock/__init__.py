@@ -1,0 +1,1 @@
+"""Penstock: one open lead-to-appointment platform."""

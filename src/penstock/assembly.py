@@ -1,0 +1,100 @@
+"""Puts the pieces together: settings in, a working Context out. Entry points start here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from penstock import playbooks
+from penstock.core import embedded, log
+from penstock.core.context import Context
+from penstock.core.db import Database
+from penstock.core.errors import NotConfigured
+from penstock.core.sealing import Sealer
+from penstock.core.settings import Settings
+from penstock.schema import migrate
+
+
+@contextmanager
+def database_url(settings: Settings, database: str = "penstock") -> Iterator[str]:
+    """The database to work on: DATABASE_URL, or the embedded server for as long as the block runs. Brought up to date."""
+    if settings.database_url:
+        migrate.upgrade(settings.database_url)
+        yield settings.database_url
+        return
+    with embedded.embedded_server(settings.home) as server:
+        url = server.ensure_database(database)
+        migrate.upgrade(url)
+        yield url
+
+
+def with_keys(settings: Settings) -> Settings:
+    """Settings that hold a master key: the given one; outside production, one made at first use and kept in the home folder.
+
+    Raises NotConfigured in production without a key, and for a placeholder anywhere.
+    """
+    if settings.master_key.get_secret_value():
+        settings.keys()
+        return settings
+    if settings.environment == "production":
+        raise NotConfigured("PENSTOCK_MASTER_KEY is missing", fix="set it to the output of: openssl rand -hex 32")
+    return settings.model_copy(update={"master_key": SecretStr(_kept_key(settings.home / "master.key"))})
+
+
+def _kept_key(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x") as new:
+            file.chmod(0o600)
+            new.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass  # made before
+    return file.read_text("utf-8").strip()
+
+
+def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port: int) -> Settings:
+    """Settings whose vendors and mail server are those of a town: the same code, another address."""
+    vendors = settings.vendors
+    key = SecretStr("town-key-0001")
+    return settings.model_copy(
+        update={
+            "town_url": http_url,
+            "vendors": vendors.model_copy(
+                update={
+                    "melissa": vendors.melissa.model_copy(update={"base_url": f"{http_url}/melissa", "email_base_url": f"{http_url}/melissa", "key": key}),
+                    "batchdata": vendors.batchdata.model_copy(update={"base_url": f"{http_url}/batchdata", "key": key}),
+                    "vapi": vendors.vapi.model_copy(
+                        update={"base_url": f"{http_url}/vapi", "key": key, "assistant_id": "a-1", "webhook_secret": SecretStr("town-vapi-0001")}
+                    ),
+                    "calcom": vendors.calcom.model_copy(
+                        update={"base_url": f"{http_url}/calcom", "booking_url": f"{http_url}/calcom/book", "key": key, "webhook_secret": SecretStr("town-calcom-0001")}
+                    ),
+                }
+            ),
+            "mail": settings.mail.model_copy(
+                update={"smtp_host": smtp_host, "smtp_port": smtp_port, "smtp_tls": "none", "inbound_token": SecretStr("town-mail-0001")}
+            ),
+        }
+    )
+
+
+@asynccontextmanager
+async def context(settings: Settings, url: str) -> AsyncIterator[Context]:
+    """A Context on the database at `url`; closed at the end."""
+    log.configure(settings.logging)
+    ctx = Context(
+        settings=settings,
+        db=Database(url, pool_size=settings.database_pool_size),
+        sealer=Sealer(settings.keys()),
+        http=httpx.AsyncClient(timeout=20, follow_redirects=False),
+        playbooks=playbooks.load_all(),
+    )
+    try:
+        yield ctx
+    finally:
+        await ctx.close()

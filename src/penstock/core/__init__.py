@@ -1,0 +1,1 @@
+"""What every room stands on: settings, database, jobs, clock, sealing, errors. No business words."""

@@ -1,0 +1,148 @@
+"""All settings, read once from the environment and an optional file, frozen, passed down."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from penstock.core.errors import NotConfigured
+
+PLACEHOLDERS = {"", "changeme", "change-me", "secret", "placeholder", "your-key-here", "xxx", "todo", "test", "example"}
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Vendor(_Group):
+    """Where a vendor is and how we sign in. Empty key = not connected."""
+
+    base_url: str = ""
+    key: SecretStr = SecretStr("")
+    timeout_s: float = 20.0
+    requests_per_s: float = 20.0
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.base_url) and self.key.get_secret_value().strip().lower() not in PLACEHOLDERS
+
+
+class MelissaVendor(Vendor):
+    """Melissa: the base is the host part of all its services in the town, and empty for the real hosts."""
+
+    base_url: str = "https://personator.melissadata.net"
+    email_base_url: str = "https://globalemail.melissadata.net"
+
+
+class BatchDataVendor(Vendor):
+    base_url: str = "https://api.batchdata.com"
+
+
+class VapiVendor(Vendor):
+    base_url: str = "https://api.vapi.ai"
+    assistant_id: str = ""
+    webhook_secret: SecretStr = SecretStr("")
+    webhook_scheme: Literal["hmac", "secret"] = "hmac"
+
+
+class CalcomVendor(Vendor):
+    base_url: str = "https://api.cal.com"
+    booking_url: str = "https://cal.com"
+    webhook_secret: SecretStr = SecretStr("")
+
+
+class Vendors(_Group):
+    melissa: MelissaVendor = MelissaVendor()
+    batchdata: BatchDataVendor = BatchDataVendor()
+    vapi: VapiVendor = VapiVendor()
+    calcom: CalcomVendor = CalcomVendor()
+    concurrency: int = Field(default=4, ge=1, le=64)
+
+    @property
+    def any_connected(self) -> bool:
+        return any(v.connected for v in (self.melissa, self.batchdata, self.vapi, self.calcom))
+
+
+class Mail(_Group):
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    connections: int = Field(default=4, ge=1, le=32)
+    inbound_token: SecretStr = SecretStr("")
+
+
+class Api(_Group):
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = "http://127.0.0.1:8080"
+    token_minutes: int = 60
+    requests_per_minute: int = 100
+    upload_requests_per_minute: int = 1000
+    max_upload_bytes: int = 2_000_000_000
+
+
+class Logging(_Group):
+    format: Literal["console", "json"] = "console"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations. `.env.example` explains each; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PENSTOCK_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    environment: Literal["demo", "development", "production"] = "development"
+    database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL", "PENSTOCK_DATABASE_URL"))
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+    home: Path = Field(default_factory=lambda: default_home())
+    org_id: int = 1
+    master_key: SecretStr = SecretStr("")
+    api: Api = Api()
+    vendors: Vendors = Vendors()
+    mail: Mail = Mail()
+    logging: Logging = Logging()
+    town_url: str = ""
+
+    def keys(self) -> dict[int, bytes]:
+        """Master keys by version, newest first: `PENSTOCK_MASTER_KEY` is 64 hex digits, or `2:hex,1:hex` while rotating.
+
+        Raises NotConfigured when missing, malformed or a placeholder.
+        """
+        raw = self.master_key.get_secret_value().strip()
+        if raw.lower() in PLACEHOLDERS or set(raw) <= {"0"}:
+            raise NotConfigured("PENSTOCK_MASTER_KEY is missing or a placeholder", fix="set it to the output of: openssl rand -hex 32")
+        versions: dict[int, bytes] = {}
+        for part in raw.split(","):
+            number, _, value = part.strip().rpartition(":")
+            try:
+                key = bytes.fromhex(value)
+                version = int(number or 1)
+            except ValueError:
+                raise NotConfigured("PENSTOCK_MASTER_KEY is not hexadecimal", fix="use: openssl rand -hex 32") from None
+            if len(key) != 32:
+                raise NotConfigured("PENSTOCK_MASTER_KEY must be 32 bytes", fix="use: openssl rand -hex 32")
+            versions[version] = key
+        return dict(sorted(versions.items(), reverse=True))
+
+
+def default_home() -> Path:
+    """Where the embedded database and the generated key live: the user's data directory, or /var/lib for root."""
+    if given := os.environ.get("PENSTOCK_HOME"):
+        return Path(given).expanduser()
+    if os.geteuid() == 0:
+        return Path("/var/lib/penstock")  # an unprivileged server has to reach its data; root's home is closed to it
+    return Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "penstock"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and the file named by PENSTOCK_SETTINGS (default `.env`); overrides win."""
+    file = os.environ.get("PENSTOCK_SETTINGS", ".env")
+    return Settings(_env_file=file if Path(file).is_file() else None, **overrides)

@@ -1,0 +1,112 @@
+"""A tenant that can work: the org, its campaigns, prices, caps; brokers with their numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.core.context import Context
+from penstock.core.db import execute, many, one, scalar
+from penstock.core.sqlfile import load
+from penstock.playbook import Playbook
+
+SQL = load(__package__, "onboarding.sql")
+
+
+@dataclass(frozen=True)
+class OrgProfile:
+    """Who contacts people: all of it is shown to them or demanded by law."""
+
+    slug: str
+    name: str
+    legal_name: str
+    postal_address: str
+    support_email: str
+    support_phone: str
+    from_domain: str
+    public_url: str
+    timezone: str = "America/Los_Angeles"
+    alert_email: str | None = None
+    alert_webhook_url: str | None = None
+    alert_secret: str | None = None
+
+
+@dataclass(frozen=True)
+class BrokerProfile:
+    """Who gets the appointments."""
+
+    name: str
+    email: str
+    company: str | None = None
+    phone: str | None = None
+    timezone: str = "America/Los_Angeles"
+    daily_cap: int = 250
+    calendar_username: str | None = None
+    calendar_event_slug: str | None = None
+    calendar_event_type_id: int | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+
+
+async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
+    """Make the org with campaigns, prices and caps of every playbook if it is not there; gives True if it was made."""
+    async with ctx.db.owner() as db:
+        known = await scalar(db, SQL["org_exists"], org_id=org_id)
+        if not known:
+            await execute(db, SQL["insert_org"], org_id=org_id, alert_secret_sealed=_sealed(ctx, org_id, profile.alert_secret), **_columns(profile))
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["insert_key_version"], version=ctx.sealer.current)
+        for playbook in ctx.playbooks.values():
+            await _ensure_playbook(db, org_id, playbook)
+    return not known
+
+
+async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook) -> None:
+    await execute(db, SQL["insert_campaign"], org_id=org_id, playbook=playbook.name, name=playbook.sequence_name)
+    await many(
+        db, SQL["insert_tier"],
+        [{"org_id": org_id, "playbook": playbook.name, "event_type": f.event_type, "from_count": f.from_count, "unit_cents": f.unit_cents} for f in playbook.fees],
+    )
+    await many(
+        db, SQL["insert_cap"],
+        [{"org_id": org_id, "scope": scope, "playbook": playbook.name, "cap_cents": cents} for scope, cents in playbook.caps_cents.items()],
+    )
+
+
+async def add_broker(ctx: Context, org_id: int, broker: BrokerProfile, *, broker_id: UUID | None = None) -> UUID:
+    """Add a broker; gives the id. With `broker_id`, an id of the caller's choice: the broker's sign-in carries the same one."""
+    async with ctx.db.tenant(org_id) as db:
+        made = await one(
+            db, SQL["insert_broker"], org_id=org_id, id=str(broker_id) if broker_id else None, name=broker.name, company=broker.company, email=broker.email.lower(),
+            phone=broker.phone, timezone=broker.timezone, daily_cap=broker.daily_cap, calendar_username=broker.calendar_username,
+            calendar_event_slug=broker.calendar_event_slug, calendar_event_type_id=broker.calendar_event_type_id, webhook_url=broker.webhook_url,
+            webhook_secret_sealed=_sealed(ctx, org_id, broker.webhook_secret),
+        )
+    assert made is not None
+    return UUID(str(made["id"]))
+
+
+async def add_numbers(ctx: Context, org_id: int, broker_id: UUID, numbers: Sequence[tuple[str, str, str]]) -> None:
+    """Give a broker numbers to call from: (E.164, state, id at the voice vendor). A known number stays as it is."""
+    async with ctx.db.tenant(org_id) as db:
+        await many(
+            db, SQL["insert_number"],
+            [{"org_id": org_id, "broker_id": str(broker_id), "e164": e164, "state": state, "vendor_number_id": vendor_id} for e164, state, vendor_id in numbers],
+        )
+
+
+def _sealed(ctx: Context, org_id: int, secret: str | None) -> str | None:
+    return ctx.sealer.seal(org_id, secret) if secret else None
+
+
+def _columns(profile: OrgProfile) -> dict[str, object]:
+    return {
+        "slug": profile.slug, "name": profile.name, "legal_name": profile.legal_name, "postal_address": profile.postal_address,
+        "support_email": profile.support_email, "support_phone": profile.support_phone, "from_domain": profile.from_domain,
+        "public_url": profile.public_url.rstrip("/"), "timezone": profile.timezone, "alert_email": profile.alert_email,
+        "alert_webhook_url": profile.alert_webhook_url, "policy": json.dumps({}),
+    }

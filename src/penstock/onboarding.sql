@@ -1,0 +1,31 @@
+-- name: org_exists
+select exists (select 1 from app.orgs where id = cast(:org_id as int));
+
+-- name: insert_org
+insert into app.orgs (id, slug, name, legal_name, postal_address, support_email, support_phone, timezone, from_domain, public_url, policy, alert_email, alert_webhook_url, alert_secret_sealed)
+values (cast(:org_id as int), :slug, :name, :legal_name, :postal_address, :support_email, :support_phone, :timezone, :from_domain, :public_url, cast(:policy as jsonb), :alert_email, :alert_webhook_url, :alert_secret_sealed)
+on conflict (id) do nothing;
+
+-- name: insert_key_version
+insert into app.key_versions (version, is_current)
+select cast(:version as int), not exists (select 1 from app.key_versions where is_current)
+on conflict (version) do nothing;
+
+-- name: insert_campaign
+insert into app.campaigns (org_id, playbook, name) values (cast(:org_id as int), :playbook, :name) on conflict do nothing;
+
+-- name: insert_tier
+insert into app.price_tiers (org_id, playbook, event_type, from_count, unit_cents)
+values (cast(:org_id as int), :playbook, :event_type, cast(:from_count as int), cast(:unit_cents as int)) on conflict do nothing;
+
+-- name: insert_cap
+insert into app.spend_caps (org_id, scope, playbook, cap_cents) values (cast(:org_id as int), :scope, :playbook, cast(:cap_cents as numeric)) on conflict do nothing;
+
+-- name: insert_broker
+insert into app.brokers (org_id, id, name, company, email, phone, timezone, daily_cap, calendar_username, calendar_event_slug, calendar_event_type_id, webhook_url, webhook_secret_sealed)
+values (cast(:org_id as int), coalesce(cast(:id as uuid), gen_random_uuid()), :name, :company, :email, :phone, :timezone, cast(:daily_cap as int), :calendar_username, :calendar_event_slug, cast(:calendar_event_type_id as int), :webhook_url, :webhook_secret_sealed)
+returning id;
+
+-- name: insert_number
+insert into app.phone_numbers (org_id, broker_id, e164, state, vendor_number_id)
+values (cast(:org_id as int), cast(:broker_id as uuid), :e164, :state, :vendor_number_id) on conflict (org_id, e164) do nothing;
