@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
-from pathlib import Path
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,30 +13,24 @@ from hypothesis import strategies as st
 from penstock.compliance import lint
 from penstock.core.errors import InvalidInput
 from penstock.outreach.message import WIRE, Envelope, build, token_for, token_in, tokens_in_ids
-from penstock.outreach.personas import load_personas
 from penstock.outreach.render import PROVENANCE, check, render
+from penstock.playbook import Persona
+from penstock.playbooks.equity import PLAYBOOK
 
-PLAYBOOK = Path(__file__).parents[2] / "src/penstock/playbooks/equity"
-TEMPLATES = PLAYBOOK / "templates"
-STEPS = ("step1", "step2", "step3", "step4", "reply_interested")
+TEMPLATES = PLAYBOOK.templates
+STEPS = (*(step.template for step in PLAYBOOK.sequence), PLAYBOOK.reply_template)
 KEY = b"k" * 32
 AT = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    persona = load_personas(PLAYBOOK / "personas.yaml")["carlos"]
     return {
         "provenance": PROVENANCE["vendor"],
         "first_name": "Ruth",
         "city": "Tampa",
         "street": "12 Palm Ave",
         "thread_subject": "A question",
-        "persona": {
-            "name": persona.name,
-            "role": persona.role,
-            "greeting": persona.greeting,
-            "closing": persona.closing,
-        },
+        "persona": vars(PLAYBOOK.personas[0]),
         "broker": {"name": "Dana Brooks"},
         "seller": {"legal_name": "Acme Home Equity LLC", "postal_address": "1 Main St, Tampa, FL 33602"},
         "links": {
@@ -84,8 +78,8 @@ def test_no_email_of_the_playbook_breaks_the_rules_for_cold_offers_to_older_owne
             text=mail.text,
             html=mail.html,
             unsubscribe_url="https://p.example/u/x",
-            reply_to_known=step == "reply_interested",
-            cold=step != "reply_interested",
+            reply_to_known=step == PLAYBOOK.reply_template,
+            cold=step != PLAYBOOK.reply_template,
             senior=True,
         ),
         lint.Seller(
@@ -97,12 +91,11 @@ def test_no_email_of_the_playbook_breaks_the_rules_for_cold_offers_to_older_owne
     assert findings == []
 
 
-@pytest.mark.parametrize("persona", sorted(load_personas(PLAYBOOK / "personas.yaml")))
-def test_every_persona_signs_and_greets(persona: str) -> None:
-    voice = load_personas(PLAYBOOK / "personas.yaml")[persona]
-    mail = render(TEMPLATES, "step1", values(persona=vars(voice)))
-    assert f"{voice.greeting} Ruth," in mail.text
-    assert f"{voice.closing}\n{voice.name}\n{voice.role}, Acme" in mail.text
+@pytest.mark.parametrize("persona", PLAYBOOK.personas, ids=lambda persona: persona.name)
+def test_every_persona_signs(persona: Persona) -> None:
+    mail = render(TEMPLATES, "step1", values(persona=vars(persona)))
+    assert f"{persona.signature}\n{persona.role}, Acme" in mail.text
+    assert f"{persona.name}<br>" in unescape(mail.html)
 
 
 def test_a_name_with_markup_is_escaped_in_html_and_left_alone_in_text() -> None:
@@ -151,7 +144,7 @@ def test_later_steps_hang_on_the_thread_of_the_first() -> None:
 
 
 def test_an_automatic_answer_says_that_it_is_one() -> None:
-    message = build(render(TEMPLATES, "reply_interested", values()), envelope(automatic=True))
+    message = build(render(TEMPLATES, PLAYBOOK.reply_template, values()), envelope(automatic=True))
     assert message["Auto-Submitted"] == "auto-replied"
 
 

@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
-from liquid import Environment, FileSystemLoader, StrictUndefined
+from liquid import DictLoader, Environment, StrictUndefined
 from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
 from penstock.core.errors import InvalidInput
 
-LAYOUTS = Path(__file__).parent / "templates"
+LAYOUTS = files(__package__).joinpath("templates")
 
 PROVENANCE = {
     "vendor": "We found your name in public property records and your email address through a licensed "
@@ -43,7 +44,7 @@ class Rendered:
     html: str
 
 
-def render(templates: Path, step: str, values: Mapping[str, Any]) -> Rendered:
+def render(templates: Traversable, step: str, values: Mapping[str, Any]) -> Rendered:
     """The email that `step` (the templates' file stem) of the folder `templates` makes of `values`.
 
     `values` must hold `provenance`, `persona`, `seller` and `links` for the layout. Raises InvalidInput naming the
@@ -63,10 +64,10 @@ def render(templates: Path, step: str, values: Mapping[str, Any]) -> Rendered:
             html=_layout("html", escape=True).render(**values, body=body, subject=subject).strip() + "\n",
         )
     except LiquidError as error:
-        raise InvalidInput(f"template {name} in {templates.name}: {error}") from error
+        raise InvalidInput(f"template {name} in {templates}: {error}") from error
 
 
-def check(templates: Path, step: str) -> None:
+def check(templates: Traversable, step: str) -> None:
     """Parse the three files of a step; raises InvalidInput naming the file that is missing or does not parse."""
     for part in ("subject", "text", "html"):
         try:
@@ -76,8 +77,9 @@ def check(templates: Path, step: str) -> None:
 
 
 @lru_cache(maxsize=32)
-def _environment(folder: Path, *, escape: bool) -> Environment:
-    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=escape)
+def _environment(folder: Traversable, *, escape: bool) -> Environment:
+    sources = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".liquid")}
+    return Environment(loader=DictLoader(sources), undefined=StrictUndefined, autoescape=escape)
 
 
 @lru_cache(maxsize=2)

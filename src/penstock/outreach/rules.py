@@ -1,0 +1,61 @@
+"""When a step is tried, and what an answer of the gate or the mail server means for a sequence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+OPENS = time(9)
+CLOSES = time(17)
+"""A person's working hours, in which steps are planned; the gate's wider window decides in the end."""
+
+RETRY_DENIED = timedelta(days=1)
+"""How long a step waits for something other than time (a review, a switch) before the gate is asked again."""
+
+TERMINAL = frozenset(
+    {
+        "SUPP_OPT_OUT",
+        "SUPP_LEGAL",
+        "SUPP_PRIVACY",
+        "SUPP_WRONG_PARTY",
+        "SUPP_DECEASED_MINOR",
+        "SUPP_HARD_BOUNCE",
+        "DATA_SOURCE_PROHIBITED",
+        "JURISDICTION_UNSUPPORTED",
+        "ID_INVALID",
+        "CONTENT_MISSING_ELEMENT",
+        "CONTENT_PROHIBITED_CLAIM",
+    }
+)
+"""Reasons after which no waiting helps: the sequence stops."""
+
+
+def working_hour(at: datetime, zone: str) -> datetime:
+    """`at`, or the next instant after it that lies within working hours in `zone`."""
+    local = at.astimezone(ZoneInfo(zone))
+    if local.time() < OPENS:
+        local = datetime.combine(local.date(), OPENS, local.tzinfo)
+    elif local.time() >= CLOSES:
+        local = datetime.combine(local.date() + timedelta(days=1), OPENS, local.tzinfo)
+    else:
+        return at
+    return local.astimezone(at.tzinfo)
+
+
+def next_step_at(sent_at: datetime, days: Sequence[int], step: int, zone: str) -> datetime | None:
+    """When the step after `step` (1 = first) is tried: as many days later as `days` says, at the same local time of day,
+    moved into working hours. None after the last step.
+
+    Counted from the last email that left, so that a late one does not crowd the next.
+    """
+    if step >= len(days):
+        return None
+    local = sent_at.astimezone(ZoneInfo(zone))
+    due = datetime.combine(local.date() + timedelta(days=days[step] - days[step - 1]), local.time(), local.tzinfo)
+    return working_hour(due.astimezone(sent_at.tzinfo), zone)
+
+
+def ends_sequence(reasons: Sequence[str]) -> str | None:
+    """The first reason that no waiting cures, or None."""
+    return next((reason for reason in reasons if reason in TERMINAL), None)
