@@ -70,8 +70,6 @@ class Playbook:
     waterfall: tuple[WaterfallStep, ...]
     checks: tuple[Check, ...]
     lead_score_sql: str  # select lead_id, lead_score … for leads `any(cast(:lead_ids as uuid[]))`; 0–100
-    contactable_from: int  # quality score
-    enriched_from: int
     sequence_name: str
     sequence: tuple[SequenceStep, ...]
     templates: Traversable

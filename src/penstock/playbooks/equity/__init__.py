@@ -24,8 +24,6 @@ PLAYBOOK = Playbook(
         Check("phone", "phone", "batchdata", "phone_check", Decimal(1)),
     ),
     lead_score_sql=HERE.joinpath("score.sql").read_text("utf-8"),
-    contactable_from=60,
-    enriched_from=40,
     sequence_name="introduction",
     sequence=(SequenceStep(1, "step1"), SequenceStep(3, "step2"), SequenceStep(5, "step3"), SequenceStep(7, "step4")),
     templates=HERE.joinpath("templates"),
