@@ -1,0 +1,57 @@
+"""How the town reaches the product: webhooks and web pages, with the patience of a real sender."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+
+from penstock.town.timetable import NotDelivered
+
+FIRST_PAUSE: Final = 0.05  # seconds of real time, doubled after each try
+LONGEST_PAUSE: Final = 2.0
+
+
+class Post:
+    """One HTTP client for all deliveries. A receiver that is down is tried for `patience` seconds of real time."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._client = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        follow_redirects: bool = False,
+    ) -> httpx.Response:
+        """The answer, whatever its status except 429 and 5xx, which are tried again. Raises NotDelivered."""
+        patience_ends = time.monotonic() + self._patience
+        pause = FIRST_PAUSE
+        while True:
+            trouble = "no answer"
+            try:
+                answer = await self._client.request(
+                    method, url, content=body, headers=headers, follow_redirects=follow_redirects
+                )
+                if answer.status_code != 429 and answer.status_code < 500:
+                    return answer
+                trouble = f"status {answer.status_code}"
+            except httpx.InvalidURL as error:
+                raise NotDelivered(str(error)) from error
+            except httpx.TransportError as error:
+                trouble = type(error).__name__
+            if time.monotonic() + pause > patience_ends:
+                raise NotDelivered(trouble)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
