@@ -1,0 +1,13 @@
+-- When something will become due by the clock alone: what a simulation moves to next, and what `status` shows as waiting.
+create view app.next_due with (security_invoker = true) as
+select org_id, 'outreach' as stage, count(*) as items, min(next_execution_at) as at from app.enrollments where state in ('active', 'paused') group by org_id
+union all
+select org_id, 'voice', count(*), min(greatest(coalesce(next_call_at, consented_at), consented_at)) from app.leads
+ where consent and campaign_status in ('active', 'replied') and merged_into is null and assigned_broker_id is not null and call_attempt_count < 5
+   and not exists (select 1 from app.calls c where c.org_id = leads.org_id and c.lead_id = leads.id and c.state in ('reserved', 'placed', 'in_doubt'))
+   and not exists (select 1 from app.appointments a where a.org_id = leads.org_id and a.lead_id = leads.id and a.status in ('accepted', 'pending')) group by org_id
+union all
+select org_id, stage, count(*), min(retry_after) from app.dlq where retry_after is not null group by org_id, stage
+union all
+select org_id, 'booking.notifications', count(*), min(next_attempt_at) from app.notifications where state = 'waiting' group by org_id;
+comment on view app.next_due is 'Per stage: how many items wait for their time, and the earliest time.';
