@@ -24,7 +24,6 @@ POLICY = RULES.policy.with_settings(
         "registry_lists": ["US"],
     }
 )
-COLD = POLICY.with_settings({"cold_email": True})
 
 
 def intent(channel: str, **more: Any) -> Intent:
@@ -73,6 +72,7 @@ def clean(
         "line_type": "mobile",
         "line_checked_at": at - timedelta(days=1),
         "inquiry_on": today - timedelta(days=5),
+        "cold_email": True,
     }
     return Facts(**(values | more))
 

@@ -40,8 +40,8 @@ def test_the_tables_of_this_release_load_and_match_their_manifest() -> None:
         ("limits", "registry_max_age_days: 31", "registry_max_age_days: many"),
         ("limits", "reply_messages: 2\n", ""),
         ("policy", "guard_minutes: 5", "guard_minutes: -5"),
-        ("policy", "cold_email: false", "cold_email: 0"),
-        ("policy", "cold_email: false", "cold_email: [false"),
+        ("policy", "registry_lists: [US]", "registry_lists: 5"),
+        ("policy", "registry_lists: [US]", "registry_lists: [US"),
         ("manifest", "version:", "verzion:"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import compliance_cases as cases
 import pytest
-from compliance_cases import AT, COLD, POLICY, RULES, ask, clean, pewc
+from compliance_cases import AT, POLICY, RULES, ask, clean, pewc
 
 from penstock.compliance.facts import SELF_SUBMITTED, Attempt, Consent, Facts, Inbound, Scrub, Suppression
 from penstock.compliance.gate import may_contact
@@ -72,7 +72,7 @@ C_ROWS: dict[str, tuple[Facts, str, str]] = {
 @pytest.mark.parametrize("row", C_ROWS)
 def test_consent_registry_and_hygiene_follow_the_rule_sheet(row: str) -> None:
     facts, channel, expected = C_ROWS[row]
-    assert ask(facts, channel, policy=COLD).reason == expected
+    assert ask(facts, channel).reason == expected
 
 
 def test_c28_california_waits_for_counsel() -> None:
@@ -98,7 +98,9 @@ def test_c35_a_clean_contact_at_night_may_be_reached_in_the_morning() -> None:
 
 
 FLORIDA: dict[str, Any] = {"phone": "+13055550123", "location": Location(phone="+13055550123", zip="33101")}
-UNCAPPED = replace(POLICY, caps={}, all_channels_per_day=None, in_flight_pause_seconds=0)
+UNCAPPED = POLICY.with_settings(
+    dict.fromkeys(("sms_per_day", "sms_per_7_days", "all_channels_per_day")) | {"in_flight_pause_seconds": 0}
+)
 
 
 def attempts(*times: str, channel: str = "sms") -> tuple[Attempt, ...]:
@@ -197,7 +199,7 @@ STOP = Suppression("SUPP_OPT_OUT", AT - timedelta(days=2))
 @pytest.mark.parametrize("channel", ["email", "sms", "voice_ai", "voice_live"])
 def test_q01_a_stop_bars_every_channel_although_consent_was_given_before(channel: str) -> None:
     facts = clean(email=cases.EMAIL if channel == "email" else None, suppressions=(STOP,))
-    assert ask(facts, channel, policy=COLD).reason == "SUPP_OPT_OUT"
+    assert ask(facts, channel).reason == "SUPP_OPT_OUT"
 
 
 def test_q04_a_newer_consent_reopens_the_channels_it_ticks_and_no_other() -> None:
@@ -216,9 +218,9 @@ def test_q05_an_old_consent_counts_no_more_after_a_stop() -> None:
 def test_an_opt_out_from_email_ends_with_a_newer_consent_that_names_the_address() -> None:
     ticked = pewc(captured_at=AT - timedelta(days=1), channels=frozenset({"email", "sms"}))
     facts = clean(email=cases.EMAIL, suppressions=(STOP,), consents=(ticked,))
-    assert ask(facts, "email", policy=COLD).allowed
+    assert ask(facts, "email").allowed
     other = replace(facts, consents=(replace(ticked, email="bob@example.test"),))
-    assert ask(other, "email", policy=COLD).reason == "SUPP_OPT_OUT"
+    assert ask(other, "email").reason == "SUPP_OPT_OUT"
 
 
 def test_a_revoked_consent_is_no_consent() -> None:
@@ -271,7 +273,7 @@ def test_a_bar_outlives_any_consent(code: str) -> None:
 
 def test_a_hard_bounce_bars_email_alone() -> None:
     bounce = (Suppression("SUPP_HARD_BOUNCE", AT),)
-    assert ask(clean(email=cases.EMAIL, suppressions=bounce), "email", policy=COLD).reason == "SUPP_HARD_BOUNCE"
+    assert ask(clean(email=cases.EMAIL, suppressions=bounce), "email").reason == "SUPP_HARD_BOUNCE"
     assert ask(clean(suppressions=bounce), "sms").allowed
 
 
@@ -283,7 +285,7 @@ def test_a_bar_on_voice_leaves_texts_alone() -> None:
 
 # -- email cadence ---------------------------------------------------------------------------------------------------
 
-EQUITY = COLD.with_settings({"caps": {"email": [[4, 7]]}, "cold_length": 4, "cold_gap_days": 2})
+EQUITY = POLICY.with_settings({"email_per_7_days": 4, "cold_sequence_length": 4, "cold_gap_days": 2})
 
 
 def cold_mails(*days_ago: float) -> tuple[Attempt, ...]:
@@ -295,14 +297,14 @@ def mail(**more: Any) -> Facts:
 
 
 def test_cold_email_needs_the_campaign_to_say_so() -> None:
-    assert ask(mail(), "email").reason == "DATA_SOURCE_PROHIBITED"
-    assert ask(mail(source=SELF_SUBMITTED), "email").allowed
+    assert ask(mail(cold_email=False), "email").reason == "DATA_SOURCE_PROHIBITED"
+    assert ask(mail(cold_email=False, source=SELF_SUBMITTED), "email").allowed
 
 
 def test_by_default_a_stranger_gets_two_emails_five_days_apart() -> None:
-    assert ask(mail(attempts=cold_mails(4)), "email", policy=COLD).next_permitted_at == AT + timedelta(days=1)
-    assert ask(mail(attempts=cold_mails(5)), "email", policy=COLD).allowed
-    over = ask(mail(attempts=cold_mails(5, 10)), "email", policy=COLD)
+    assert ask(mail(attempts=cold_mails(4)), "email").next_permitted_at == AT + timedelta(days=1)
+    assert ask(mail(attempts=cold_mails(5)), "email").allowed
+    over = ask(mail(attempts=cold_mails(5, 10)), "email")
     assert (over.reason, over.next_permitted_at) == ("FREQ_POLICY", None)
 
 
@@ -318,7 +320,7 @@ def test_whoever_answered_is_no_stranger_any_more() -> None:
 
 
 def test_no_organisation_can_set_what_the_law_fixes() -> None:
-    for settings in ({"federal_window": "00-24"}, {"cap24": 9}, {"cold_email": "yes"}, {"caps": {"fax": [[1, 1]]}}):
+    for settings in ({"federal_window": "00-24"}, {"cap24": 9}, {"email_per_day": "many"}, {"email_per_day": -1}):
         with pytest.raises(RulesRefused):
             POLICY.with_settings(settings)
 
@@ -367,7 +369,6 @@ def test_an_answer_is_not_sent_a_third_time_nor_by_voice_nor_after_a_stop() -> N
 # -- the frame -------------------------------------------------------------------------------------------------------
 
 SPOILED: dict[str, Callable[[], tuple[Facts, str, dict[str, Any]]]] = {
-    "SYS_KILL_SWITCH": lambda: (clean(switched_off=("org",)), "sms", {}),
     "SYS_INPUT": lambda: (clean(lead_found=False), "sms", {}),
     "SYS_INPUT purpose": lambda: (clean(), "sms", {"purpose": "TRANSACTIONAL"}),
     "SYS_INPUT channel": lambda: (clean(), "fax", {}),
@@ -378,7 +379,6 @@ SPOILED: dict[str, Callable[[], tuple[Facts, str, dict[str, Any]]]] = {
     "ID_INVALID email": lambda: (clean(email="ada@@example"), "email", {}),
     "ID_INVALID alias": lambda: (clean(email="x@privaterelay.appleid.com"), "email", {}),
     "LINE_TYPE_UNKNOWN": lambda: (clean(line_checked_at=AT - timedelta(days=15, seconds=1)), "voice_ai", {}),
-    "AUTH_CREATIVE": lambda: (clean(creative_approved=False), "sms", {}),
     "STATE_AI_INQUIRY": lambda: (at_place("+12075550123", "04101", inquiry_on=None), "voice_ai", {}),
     "CONTENT_PROHIBITED_CLAIM": lambda: (clean(), "sms", {"lint": frozenset({"CONTENT_PROHIBITED_CLAIM"})}),
     "CONTENT_MISSING_ELEMENT": lambda: (clean(), "sms", {"lint": frozenset({"CONTENT_MISSING_ELEMENT"})}),
@@ -388,7 +388,7 @@ SPOILED: dict[str, Callable[[], tuple[Facts, str, dict[str, Any]]]] = {
 @pytest.mark.parametrize("row", SPOILED)
 def test_one_spoiled_fact_is_the_one_reason_named(row: str) -> None:
     facts, channel, more = SPOILED[row]()
-    decision = ask(facts, channel, policy=COLD, **more)
+    decision = ask(facts, channel, **more)
     assert decision.reasons == (row.split()[0],)
     assert decision.cure
     assert decision.next_permitted_at is None
@@ -398,6 +398,20 @@ def test_rules_past_their_review_or_edited_without_a_version_stop_everything() -
     for rules in (replace(RULES, review_due=date(2026, 11, 17)), replace(RULES, fault="changed")):
         decision = may_contact(clean(), at=AT, intent=cases.intent("sms"), rules=rules, policy=POLICY)
         assert decision.reason == "SYS_RULES_STALE"
+
+
+@pytest.mark.parametrize("switch", ["all", "sms", "campaign:7"])
+def test_a_kill_switch_stops_what_it_names(switch: str) -> None:
+    policy = POLICY.with_settings({"switched_off": [switch]})
+    assert ask(clean(), "sms", policy=policy, campaign_id=7).reasons == ("SYS_KILL_SWITCH",)
+    assert ask(clean(), "voice_ai", policy=policy, campaign_id=8).allowed is (switch != "all")
+
+
+def test_the_mailing_address_adds_its_state_and_zone() -> None:
+    absentee = replace(clean().location, mailing_state="CA", mailing_zip="90012")
+    decision = ask(clean(location=absentee), "sms", at=datetime(2026, 11, 18, 15, tzinfo=UTC))
+    assert decision.states == ("CA", "NY")
+    assert decision.reason == "TIME_QUIET_HOURS"
 
 
 def test_a_naive_instant_is_refused() -> None:
@@ -437,7 +451,7 @@ def test_i13_a_gate_that_raises_lets_nobody_through(broken: int) -> None:
     code = GATES[broken].code
     channel = RULES.reasons[code].channels[-1]
     facts = mail() if channel == "email" else clean()
-    decision = may_contact(facts, at=AT, intent=cases.intent(channel), rules=RULES, policy=COLD, gates=gates)
+    decision = may_contact(facts, at=AT, intent=cases.intent(channel), rules=RULES, policy=POLICY, gates=gates)
     assert decision.reasons == (code,)
 
 
@@ -461,7 +475,7 @@ def test_an_allowed_call_carries_its_obligations() -> None:
     california = at_place("+12135550123", "90012", at=datetime(2026, 11, 18, 20, tzinfo=UTC))
     assert "RECORDING:AFFIRMATIVE" in ask(california, "voice_ai", at=datetime(2026, 11, 18, 20, tzinfo=UTC)).obligations
     assert ask(clean(), "sms").obligations == ("STOP_FOOTER",)
-    assert ask(mail(), "email", policy=COLD).obligations == ("AD_LABEL", "POSTAL_ADDRESS", "LIST_UNSUB")
+    assert ask(mail(), "email").obligations == ("AD_LABEL", "POSTAL_ADDRESS", "LIST_UNSUB")
 
 
 def test_the_inputs_hash_follows_the_facts_and_shows_no_person() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import compliance_cases as cases
-from compliance_cases import COLD, RULES, ask, clean, pewc
+from compliance_cases import RULES, ask, clean, pewc
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -103,7 +103,7 @@ def questions(draw: st.DrawFn, channels: list[str] = CHANNELS, tidy: bool = Fals
 
 def answer(question: tuple[Facts, str, datetime], **more: Any) -> Decision:
     facts, channel, at = question
-    return ask(facts, channel, at=at, policy=COLD, **more)
+    return ask(facts, channel, at=at, **more)
 
 
 def wide_open(states: tuple[str, ...], zones: tuple[str, ...], channel: str, at: datetime) -> bool:

@@ -92,11 +92,11 @@ def test_a_decision_ends_with_the_window_or_after_a_minute() -> None:
 def test_email_keeps_to_the_day_where_the_zone_is_known() -> None:
     at = datetime(2026, 11, 19, 2, 30, tzinfo=UTC)
     facts = cases.clean(email="ada@example.test", location=Location(zip="10001"), at=at, channel="email")
-    decision = may_contact(facts, at=at, intent=cases.intent("email"), rules=cases.RULES, policy=cases.COLD)
+    decision = may_contact(facts, at=at, intent=cases.intent("email"), rules=cases.RULES, policy=cases.POLICY)
     assert decision.reasons == ("TIME_QUIET_HOURS",)
     assert decision.next_permitted_at == datetime(2026, 11, 19, 12, tzinfo=UTC)
     nowhere = replace(facts, location=Location())
-    assert may_contact(nowhere, at=at, intent=cases.intent("email"), rules=cases.RULES, policy=cases.COLD).allowed
+    assert may_contact(nowhere, at=at, intent=cases.intent("email"), rules=cases.RULES, policy=cases.POLICY).allowed
 
 
 @pytest.mark.parametrize(

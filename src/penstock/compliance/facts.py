@@ -115,7 +115,6 @@ class Facts:
     seller_id: int
     location: Location = field(metadata={"personal": True})
     lead_found: bool = True
-    switched_off: tuple[str, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     consents: tuple[Consent, ...] = ()
     scrubs: tuple[Scrub, ...] = ()
@@ -129,7 +128,7 @@ class Facts:
     purchase_on: date | None = None
     senior: bool = False
     campaign_known: bool = True
-    creative_approved: bool = True
+    cold_email: bool = False
 
 
 @dataclass(frozen=True, slots=True)

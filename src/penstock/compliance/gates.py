@@ -99,6 +99,10 @@ class Gate:
 # -- system ----------------------------------------------------------------------------------------------------------
 
 
+def nothing_is_switched_off(case: Case, at: datetime) -> bool:
+    return not {"all", case.intent.channel, f"campaign:{case.intent.campaign_id}"} & case.policy.switched_off
+
+
 def rules_are_fresh(case: Case, at: datetime) -> bool:
     return case.rules.fault is None and at.date() <= case.rules.review_due
 
@@ -149,7 +153,7 @@ def source_is_permitted(case: Case, at: datetime) -> bool:
     """A lawful category of source, and cold email only where the campaign says so."""
     source = case.facts.source
     cold = case.intent.channel == "email" and is_cold(case)
-    return source in case.rules.limits.sources_allowed and (case.policy.cold_email or not cold)
+    return source in case.rules.limits.sources_allowed and (case.facts.cold_email or not cold)
 
 
 def is_cold(case: Case) -> bool:
@@ -299,7 +303,7 @@ def _policy_cap_opens(case: Case, at: datetime) -> datetime | None:
     attempts, policy = case.facts.attempts, case.policy
     own = [attempt.at for attempt in attempts if attempt.channel == case.intent.channel]
     every = [attempt.at for attempt in attempts]
-    ends = [_cap_opens(own, count, days * DAY, at) for count, days in policy.caps.get(case.intent.channel, ())]
+    ends = [_cap_opens(own, count, days * DAY, at) for count, days in policy.caps(case.intent.channel)]
     ends.append(_cap_opens(every, policy.all_channels_per_day, DAY, at))
     if case.facts.senior:
         ends.append(_cap_opens(every, policy.senior_per_day, DAY, at))
@@ -318,7 +322,11 @@ def _gap_opens(case: Case, at: datetime) -> datetime | None:
 
 
 def cold_sequence_goes_on(case: Case, at: datetime) -> bool:
-    return not is_cold(case) or case.intent.channel != "email" or len(_cold_emails(case)) < case.policy.cold_length
+    return (
+        not is_cold(case)
+        or case.intent.channel != "email"
+        or len(_cold_emails(case)) < case.policy.cold_sequence_length
+    )
 
 
 def _pause_opens(case: Case, at: datetime) -> datetime | None:
@@ -359,7 +367,7 @@ SUPPRESSIONS = (
 CONSENT = ("CONSENT_MISSING", "CONSENT_SCOPE", "CONSENT_DEFECTIVE", "CONSENT_STALE")
 
 GATES: tuple[Gate, ...] = (
-    Gate("SYS_KILL_SWITCH", lambda case, at: not case.facts.switched_off),
+    Gate("SYS_KILL_SWITCH", nothing_is_switched_off),
     Gate("SYS_RULES_STALE", rules_are_fresh),
     Gate("SYS_INPUT", input_is_known),
     Gate("SUPP_OPT_OUT", not_opted_out),
@@ -369,7 +377,6 @@ GATES: tuple[Gate, ...] = (
     Gate("JURISDICTION_UNSUPPORTED", recipient_is_american),
     Gate("JURISDICTION_UNKNOWN", lambda case, at: bool(case.place.states and case.place.zones)),
     Gate("LINE_TYPE_UNKNOWN", line_type_is_known),
-    Gate("AUTH_CREATIVE", lambda case, at: case.facts.creative_approved),
     Gate("STATE_AI_BLOCKED", lambda case, at: not case.ai_modes("BLOCK")),
     Gate("STATE_AI_COUNSEL", counsel_wrote),
     Gate("STATE_AI_INQUIRY", person_inquired),

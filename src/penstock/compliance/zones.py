@@ -23,10 +23,15 @@ from penstock.compliance.ruleset import STATES, RuleSet
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """What is known of a person's whereabouts. `phone` is E.164, `zip` five digits, states two letters."""
+    """What is known of a person's whereabouts: the place in question, their mailing address, their phone, their word.
+
+    `phone` is E.164, ZIPs have five digits, states two letters.
+    """
 
     address_state: str | None = None
     zip: str | None = None
+    mailing_state: str | None = None
+    mailing_zip: str | None = None
     lat: float | None = None
     lng: float | None = None
     phone: str | None = None
@@ -47,9 +52,11 @@ class Place:
 def place(location: Location, rules: RuleSet) -> Place:
     """Every state and zone that the address, the ZIP, the area code or the person's own word point to."""
     zip_state, zip_zones = _of_zip(location.zip)
+    mailing_zip_state, mailing_zones = _of_zip(location.mailing_zip)
     npa_state, npa_zones = _of_area_code(location.phone, rules)
-    states = {location.address_state, zip_state, npa_state, location.form_state} & STATES
-    zones = {*_of_point(location.lat, location.lng), *zip_zones, *npa_zones, location.declared_zone}
+    given = {location.address_state, location.mailing_state, location.form_state}
+    states = (given | {zip_state, mailing_zip_state, npa_state}) & STATES
+    zones = {*_of_point(location.lat, location.lng), *zip_zones, *mailing_zones, *npa_zones, location.declared_zone}
     return Place(
         tuple(sorted(state for state in states if state)), tuple(sorted(zone for zone in zones if is_zone(zone)))
     )
