@@ -1,0 +1,170 @@
+"""The five alerts: read the numbers, judge them, tell people once when an alert begins and once when it ends."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import journey
+from penstock.core.context import Context
+from penstock.core.db import execute, one, rows
+from penstock.core.sqlfile import load
+
+SQL = load(__package__)
+
+MAX_BAD_SIGNATURES: Final = 0.05  # share of signed requests of the last hour
+MAX_DLQ_DEPTH: Final = 100
+MAX_DUPLICATE_UPLOADS: Final = 10  # refused replays within ten minutes
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the rules look at, for one org. Signatures of the last hour, duplicate uploads of the last ten minutes."""
+
+    signatures_checked: int = 0
+    signatures_bad: int = 0
+    dlq_depth: int = 0
+    refresh_error: str | None = None  # of the last run of the 05:30 refresh, None when it went well
+    feeder_error: str | None = None  # of the last run of the 06:00 feeder
+    duplicate_uploads: int = 0
+
+
+def signatures_failing(now: Readings) -> str | None:
+    """Whether more than 5 % of the signed requests carried a wrong signature."""
+    if now.signatures_bad <= MAX_BAD_SIGNATURES * now.signatures_checked:
+        return None
+    share = now.signatures_bad / now.signatures_checked
+    return f"{share:.0%} of {now.signatures_checked} signed requests in the last hour carried a wrong signature"
+
+
+def dlq_deep(now: Readings) -> str | None:
+    """Whether more than 100 items wait in the dead-letter queue."""
+    return f"{now.dlq_depth} items wait in the dead-letter queue" if now.dlq_depth > MAX_DLQ_DEPTH else None
+
+
+def refresh_failed(now: Readings) -> str | None:
+    """Whether the last refresh of the list that may be called went wrong."""
+    return now.refresh_error and f"the 05:30 refresh of api.mv_contactable_leads failed: {now.refresh_error}"
+
+
+def feeder_failed(now: Readings) -> str | None:
+    """Whether the last run of the campaign feeder went wrong."""
+    return now.feeder_error and f"the 06:00 campaign feeder failed: {now.feeder_error}"
+
+
+def duplicate_uploads(now: Readings) -> str | None:
+    """Whether uploads that we already have come in at a rate that looks like an attack or a broken client."""
+    if now.duplicate_uploads <= MAX_DUPLICATE_UPLOADS:
+        return None
+    return f"{now.duplicate_uploads} uploads in the last ten minutes repeated one that we already have"
+
+
+# The name is what `app.alerts.name` holds and what a receiver of the webhook switches on.
+RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
+    "signatures_failing": signatures_failing,
+    "dlq_deep": dlq_deep,
+    "refresh_failed": refresh_failed,
+    "feeder_failed": feeder_failed,
+    "duplicate_uploads": duplicate_uploads,
+}
+
+# What the person who is woken should do first.
+ADVICE: Final[Mapping[str, str]] = {
+    "signatures_failing": "Look for a client with an old secret or a wrong clock; if none is yours, revoke the key.",
+    "dlq_deep": "Run `penstock dlq list`, mend the cause it names, then `penstock dlq retry --all`.",
+    "refresh_failed": "Run `penstock run insight` and read its error; until it runs the call list is yesterday's.",
+    "feeder_failed": "Run `penstock run outreach` and read its error; a missed slot is made up once it runs.",
+    "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
+}
+
+
+def judge(now: Readings) -> dict[str, str]:
+    """The alerts that hold now, each with what is the matter."""
+    verdicts = {name: rule(now) for name, rule in RULES.items()}
+    return {name: message for name, message in verdicts.items() if message}
+
+
+async def evaluate(ctx: Context, org_id: int) -> int:
+    """Judge an org's numbers, record what began and what ended, queue the messages; gives how many alerts changed.
+
+    Called each minute by any number of workers. The open-alert index makes each beginning happen once, the update of
+    the open row each end; the messages are written in the same transaction, so each is said once.
+    """
+    async with ctx.db.tenant(org_id) as db:
+        now = await read(db)
+        holding = judge(now)
+        details = json.dumps(asdict(now))
+        begun = await rows(
+            db, SQL["fire"], org_id=org_id, rules=list(holding), values=list(holding.values()), details=details
+        )
+        ended = await rows(db, SQL["resolve"], holding=list(holding))
+        for alert in begun:
+            await _tell(ctx, db, org_id, dict(alert), "fired")
+        for alert in ended:
+            await _tell(ctx, db, org_id, dict(alert), "resolved")
+        return len(begun) + len(ended)
+
+
+async def read(db: AsyncConnection) -> Readings:
+    """The numbers of the transaction's org."""
+    row = await one(db, SQL["readings"])
+    assert row is not None
+    return Readings(
+        signatures_checked=row["signatures_checked"],
+        signatures_bad=row["signatures_bad"],
+        dlq_depth=row["dlq_depth"],
+        refresh_error=(row["refresh_error"] or "no reason given") if row["refresh_failed"] else None,
+        feeder_error=(row["feeder_error"] or "no reason given") if row["feeder_failed"] else None,
+        duplicate_uploads=row["duplicate_uploads"],
+    )
+
+
+async def _tell(ctx: Context, db: AsyncConnection, org_id: int, alert: Mapping[str, Any], change: str) -> None:
+    """Queue the webhook and the mail that the org asked for; nobody is told where nobody is named."""
+    to = await one(db, SQL["receivers"])
+    if to is None:
+        return
+    payloads = {
+        "webhook": (to["alert_webhook_url"], webhook_payload(alert, change)),
+        "mail": (to["alert_email"], mail_payload(alert, change, org=to["name"])),
+    }
+    for channel, (target, payload) in payloads.items():
+        if not target:
+            continue
+        await execute(
+            db,
+            SQL["notify"],
+            org_id=org_id,
+            channel=channel,
+            target_sealed=ctx.sealer.seal(org_id, target),
+            secret_sealed=to["alert_secret_sealed"] if channel == "webhook" else None,
+            payload_sealed=ctx.sealer.seal(org_id, json.dumps(payload)),
+            dedupe_key=f"alert:{alert['id']}:{change}:{channel}",
+        )
+    await journey.wake(db, org_id, {"notification_queued"})
+
+
+def webhook_payload(alert: Mapping[str, Any], change: str) -> dict[str, Any]:
+    """What is posted: `type` is alert.fired or alert.resolved."""
+    resolved = alert.get("resolved_at")
+    return {
+        "type": f"alert.{change}",
+        "timestamp": (resolved or alert["fired_at"]).isoformat(),
+        "data": {
+            "alert": alert["rule"],
+            "message": alert["value"],
+            "advice": ADVICE[alert["rule"]],
+            "fired_at": alert["fired_at"].isoformat(),
+            "resolved_at": resolved.isoformat() if resolved else None,
+        },
+    }
+
+
+def mail_payload(alert: Mapping[str, Any], change: str, *, org: str) -> dict[str, str]:
+    """What is mailed: subject and text."""
+    text = (
+        f"{alert['value']}.\n\nSince {alert['fired_at']:%Y-%m-%d %H:%M} UTC.\n\nWhat to do: {ADVICE[alert['rule']]}\n"
+    )
+    return {"subject": f"[{org}] {alert['rule'].replace('_', ' ')}: {change}", "text": text}

@@ -1,0 +1,169 @@
+-- name: diary
+-- Everything on record about a lead, in order. `detail` is an object that Python puts into words; `cents` is money out (or, for billing, in).
+with lines as (
+  select at, 10 as rank, id::text as tie, stage, event_type as what, details - 'lead_id' as detail, null::numeric as cents
+    from app.pipeline_events where lead_id = cast(:lead_id as uuid)
+  union all
+  select at, 20, id::text, 'compliance', 'gate: ' || verdict,
+         jsonb_build_object('channel', channel, 'phase', phase, 'reasons', case when verdict = 'DENY' then array_to_string(reasons, ' ') end, 'until', case when verdict = 'DENY' then next_permitted_at end, 'cure', cure), null
+    from app.contact_decisions where lead_id = cast(:lead_id as uuid)
+  union all
+  select at, 25, id::text, 'compliance', 'consent ' || action, jsonb_build_object('text', text_id, 'reason', reason), null
+    from app.lead_consent_audit where lead_id = cast(:lead_id as uuid)
+  union all
+  select reserved_at, 30, id::text, case when operation like '%call%' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end, 'bought ' || operation,
+         jsonb_build_object('vendor', vendor, 'status', status, 'found', found), cost_cents
+    from app.vendor_calls where lead_id = cast(:lead_id as uuid)
+  union all
+  select coalesce(sent_at, at), 40, id::text, case direction when 'outbound' then 'outreach' else 'replies' end, channel || ' ' || state,
+         jsonb_build_object('step', step, 'persona', persona, 'subject', case direction when 'outbound' then subject end, 'intent', intent), null
+    from app.message_log where lead_id = cast(:lead_id as uuid)
+  union all
+  select coalesce(placed_at, reserved_at), 50, id::text, 'voice', 'call ' || state,
+         jsonb_build_object('attempt', attempt_no, 'outcome', outcome, 'ended', ended_reason, 'callback', callback_at), null
+    from app.calls where lead_id = cast(:lead_id as uuid)
+  union all
+  select created_at, 60, id::text, 'booking', 'appointment ' || status, jsonb_build_object('starts', starts_at, 'source', source, 'cancelled', cancellation_reason), null
+    from app.appointments where lead_id = cast(:lead_id as uuid)
+  union all
+  select e.occurred_at, 70, e.id::text, 'billing', e.kind || ' ' || e.event_type, jsonb_build_object('reference', e.reference, 'invoice', i.number), il.amount_cents
+    from app.billing_events e
+    left join app.invoices i on i.org_id = e.org_id and i.id = e.invoice_id
+    left join app.invoice_lines il on il.org_id = e.org_id and il.event_id = e.id
+   where e.lead_id = cast(:lead_id as uuid)
+)
+select at, stage, what, detail, cents from lines order by at, rank, length(tie), tie;
+
+-- name: lead_spend
+select vendor, operation, count(*) as calls, count(*) filter (where found) as found, sum(cost_cents) as cents
+  from app.vendor_calls where lead_id = cast(:lead_id as uuid) and cost_cents > 0
+ group by vendor, operation order by cents desc, vendor, operation;
+
+-- name: find_lead
+-- A lead by its id, the start of its id, or a contact point in any of its sealed forms.
+select l.id from app.leads l
+ where l.merged_into is null
+   and (l.id::text like cast(:start as text) || '%'
+        or exists (select 1 from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id and p.value = any(cast(:sealed as text[]))))
+ order by l.id limit 20;
+
+-- name: events
+select stage, event_type, count(*) as events, count(distinct lead_id) as leads, avg(duration_ms)::float as mean_ms,
+       percentile_cont(0.95) within group (order by duration_ms) as p95_ms
+  from app.pipeline_events
+ where at >= coalesce(cast(:since as timestamptz), '-infinity') and at < coalesce(cast(:until as timestamptz), 'infinity')
+ group by stage, event_type order by min(at), stage, event_type;
+
+-- name: reached
+-- How far the leads first seen in the period have come. Every figure counts leads, but for read, inserted, updated, duplicates and rejected, which count rows.
+with cohort as (
+  select org_id, id, contact_id, lead_status, campaign_status, waterfall_step, last_reply_at, consented_at, call_attempt_count
+    from app.leads
+   where merged_into is null and first_seen_at >= coalesce(cast(:since as timestamptz), '-infinity') and first_seen_at < coalesce(cast(:until as timestamptz), 'infinity')
+), rows_in as (
+  select coalesce(sum(rows_read), 0) as read, coalesce(sum(inserted), 0) as inserted, coalesce(sum(updated), 0) as updated,
+         coalesce(sum(duplicate_in_file), 0) as duplicate_in_file, coalesce(sum(rejected), 0) as rejected
+    from app.uploads
+   where created_at >= coalesce(cast(:since as timestamptz), '-infinity') and created_at < coalesce(cast(:until as timestamptz), 'infinity')
+), mailed as (
+  select distinct org_id, lead_id from app.message_log where direction = 'outbound' and channel = 'email' and state in ('sent', 'in_doubt')
+), verified as (
+  select distinct org_id, contact_id from app.contact_points where verified
+), booked as (
+  select distinct org_id, lead_id from app.appointments
+), invoiced as (
+  select distinct org_id, lead_id from app.invoice_lines
+)
+select r.*, f.*
+  from rows_in r cross join (
+    select count(*) as leads,
+           count(*) filter (where c.waterfall_step > 0) as enriched,
+           count(*) filter (where v.contact_id is not null) as verified,
+           count(*) filter (where c.lead_status = 'contactable') as contactable,
+           count(*) filter (where m.lead_id is not null) as emailed,
+           count(*) filter (where c.last_reply_at is not null) as replied,
+           count(*) filter (where c.consented_at is not null) as consented,
+           count(*) filter (where c.call_attempt_count > 0) as called,
+           count(*) filter (where b.lead_id is not null) as booked,
+           count(*) filter (where i.lead_id is not null) as invoiced
+      from cohort c
+      left join mailed m on m.org_id = c.org_id and m.lead_id = c.id
+      left join verified v on v.org_id = c.org_id and v.contact_id = c.contact_id
+      left join booked b on b.org_id = c.org_id and b.lead_id = c.id
+      left join invoiced i on i.org_id = c.org_id and i.lead_id = c.id) f;
+
+-- name: spend
+-- Reserved and in-doubt calls count: until they are settled the money may be gone.
+select case when operation like '%call%' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end as stage,
+       vendor, operation, count(*) as calls, sum(cost_cents) as cents
+  from app.vendor_calls
+ where cost_cents > 0 and reserved_at >= coalesce(cast(:since as timestamptz), '-infinity') and reserved_at < coalesce(cast(:until as timestamptz), 'infinity')
+ group by 1, 2, 3 order by 1, cents desc, 2, 3;
+
+-- name: income
+select coalesce(sum(il.amount_cents), 0) as invoiced_cents,
+       (select count(*) from app.appointments a where a.status in ('accepted', 'pending', 'held', 'no_show')
+           and a.created_at >= coalesce(cast(:since as timestamptz), '-infinity') and a.created_at < coalesce(cast(:until as timestamptz), 'infinity')) as appointments
+  from app.invoice_lines il join app.billing_events e on e.org_id = il.org_id and e.id = il.event_id
+ where e.occurred_at >= coalesce(cast(:since as timestamptz), '-infinity') and e.occurred_at < coalesce(cast(:until as timestamptz), 'infinity');
+
+-- name: held_back
+-- Leads that nobody has written to or called, each under the one reason that stands in its way first.
+select case
+         when l.waterfall_exhausted_at is null and l.lead_status = 'new' then 'not enriched yet'
+         when c.is_deceased then 'owner deceased'
+         when s.contact_id is not null then 'suppressed: ' || s.reason
+         when d.reason is not null then 'gate: ' || d.reason
+         when l.lead_status = 'do_not_contact' then coalesce(l.status_reason, 'quality score below 40')
+         when not exists (select 1 from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id) then 'no phone or email found'
+         when l.lead_status = 'enriched' then 'quality score below 60'
+         when l.campaign_status = 'new' or l.campaign_status = 'queued' then 'waiting for the feeder'
+         else 'waiting in ' || l.campaign_status::text
+       end as reason, count(*) as leads
+  from app.leads l
+  left join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
+  left join lateral (select s.contact_id, s.reason from app.suppressions s where s.org_id = l.org_id and s.contact_id = l.contact_id and s.lifted_at is null order by s.id limit 1) s on true
+  left join lateral (select d.reason from app.contact_decisions d where d.org_id = l.org_id and d.lead_id = l.id and d.verdict = 'DENY' order by d.at desc, d.id desc limit 1) d on true
+ where l.merged_into is null and l.call_attempt_count = 0
+   and not exists (select 1 from app.message_log m where m.org_id = l.org_id and m.lead_id = l.id and m.direction = 'outbound' and m.state in ('sent', 'in_doubt'))
+ group by 1 order by leads desc, reason;
+
+-- name: gauges
+-- Over all orgs: asked as the login user.
+select 'dlq' as metric, stage as label, count(*)::float as value from app.dlq group by stage
+union all select 'jobs', status::text, count(*) from public.procrastinate_jobs group by status
+union all select 'alerts', rule, count(*) from app.alerts where resolved_at is null group by rule
+union all select 'leads', campaign_status::text, count(*) from app.leads where merged_into is null group by campaign_status
+union all select 'vendor_cents', vendor, sum(cost_cents)::float from app.vendor_calls group by vendor;
+
+-- name: readings
+select (select count(*) from app.signature_checks where at > app.now() - interval '1 hour') as signatures_checked,
+       (select count(*) from app.signature_checks where at > app.now() - interval '1 hour' and not ok) as signatures_bad,
+       (select count(*) from app.dlq) as dlq_depth,
+       refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
+       feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,
+       (select count(*) from app.audit_logs where action = 'refused' and object_type = 'upload' and details ->> 'reason' = 'duplicate' and at > app.now() - interval '10 minutes') as duplicate_uploads
+  from (select 1) one
+  left join lateral (select state, error from app.timetable_runs where job = 'refresh_contactable' and state <> 'running' order by slot desc limit 1) refresh on true
+  left join lateral (select state, error from app.timetable_runs where job = 'feed_campaigns' and state <> 'running' order by slot desc limit 1) feeder on true;
+
+-- name: fire
+-- The unique index on open alerts makes a second worker's insert a no-op: an alert is fired by whoever came first, once.
+insert into app.alerts (org_id, rule, value, fired_at, details)
+select cast(:org_id as int), v.rule, v.value, app.now(), cast(:details as jsonb)
+  from unnest(cast(:rules as text[]), cast(:values as text[])) v (rule, value)
+on conflict (org_id, rule) where resolved_at is null do nothing
+returning id, rule, value, fired_at;
+
+-- name: resolve
+update app.alerts set resolved_at = app.now()
+ where resolved_at is null and rule <> all(cast(:holding as text[]))
+returning id, rule, value, fired_at, resolved_at;
+
+-- name: receivers
+select name, alert_webhook_url, alert_email, alert_secret_sealed from app.orgs where id = app.current_org();
+
+-- name: notify
+insert into app.notifications (org_id, kind, channel, target_sealed, secret_sealed, payload_sealed, dedupe_key, next_attempt_at, created_at)
+values (cast(:org_id as int), 'alert', :channel, :target_sealed, :secret_sealed, :payload_sealed, :dedupe_key, app.now(), app.now())
+on conflict (org_id, dedupe_key) do nothing;

@@ -1,0 +1,27 @@
+"""Each alert begins exactly above its line, and only it."""
+
+import pytest
+
+from penstock.insight.alerts import ADVICE, RULES, Readings, judge
+
+EDGES = [
+    ("signatures_failing", Readings(100, 5), Readings(100, 6)),
+    ("dlq_deep", Readings(dlq_depth=100), Readings(dlq_depth=101)),
+    ("refresh_failed", Readings(), Readings(refresh_error="lock timeout")),
+    ("feeder_failed", Readings(), Readings(feeder_error="division by zero")),
+    ("duplicate_uploads", Readings(duplicate_uploads=10), Readings(duplicate_uploads=11)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "quiet", "loud"), EDGES, ids=[edge[0] for edge in EDGES])
+def test_an_alert_begins_just_above_its_line(name: str, quiet: Readings, loud: Readings) -> None:
+    assert judge(quiet) == {}
+    assert list(judge(loud)) == [name]
+
+
+def test_nothing_measured_is_nothing_wrong() -> None:
+    assert judge(Readings()) == {}
+
+
+def test_every_alert_says_what_to_do() -> None:
+    assert ADVICE.keys() == RULES.keys() == {edge[0] for edge in EDGES}
