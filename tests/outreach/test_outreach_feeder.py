@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+
 from conftest import BROKER_ID
 from factories import make_contactable
 from penstock import onboarding
@@ -17,7 +19,6 @@ from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.outreach.feeder import day_start, feed
 from penstock.playbooks.equity import PLAYBOOK
-from sqlalchemy import text
 
 OTHER = uuid.UUID("b0000000-0000-4000-8000-000000000002")
 
@@ -48,7 +49,8 @@ async def second_broker(ctx: Context, cap: int) -> None:
 async def fed_by_broker(ctx: Context) -> dict[uuid.UUID, int]:
     found = await sql(
         ctx,
-        "select l.assigned_broker_id, count(*) as n from app.enrollments e join app.leads l on l.org_id = e.org_id and l.id = e.lead_id group by 1",
+        "select l.assigned_broker_id, count(*) as n from app.enrollments e join app.leads l on l.org_id = "
+        "e.org_id and l.id = e.lead_id group by 1",
     )
     return {row["assigned_broker_id"]: row["n"] for row in found}
 
@@ -58,15 +60,28 @@ async def test_a_fed_lead_is_active_assigned_voiced_enrolled_and_in_the_diary(ct
     assert await feed(ctx, 1) == {"queued": 0, "fed": 1}
     (row,) = await sql(
         ctx,
-        "select l.campaign_status, l.assigned_broker_id, l.assigned_persona, l.added_to_campaign_at, e.state, e.current_step,"
-        " e.next_execution_at, e.persona, p.kind from app.leads l join app.enrollments e on e.org_id = l.org_id and e.lead_id = l.id"
+        "select l.campaign_status, l.assigned_broker_id, l.assigned_persona, l.added_to_campaign_at, "
+        "e.state, e.current_step,"
+        " e.next_execution_at, e.persona, p.kind from app.leads l join app.enrollments e on e.org_id = "
+        "l.org_id and e.lead_id = l.id"
         " join app.contact_points p on p.org_id = e.org_id and p.id = e.contact_point_id where l.id = :id",
         id=lead,
     )
-    assert (row["campaign_status"], row["assigned_broker_id"], row["added_to_campaign_at"]) == ("active", BROKER_ID, clock.now())
-    assert (row["state"], row["current_step"], row["next_execution_at"], row["kind"]) == ("active", 0, clock.now(), "email")
+    assert (row["campaign_status"], row["assigned_broker_id"], row["added_to_campaign_at"]) == (
+        "active",
+        BROKER_ID,
+        clock.now(),
+    )
+    assert (row["state"], row["current_step"], row["next_execution_at"], row["kind"]) == (
+        "active",
+        0,
+        clock.now(),
+        "email",
+    )
     assert row["persona"] == row["assigned_persona"] in {persona.name for persona in PLAYBOOK.personas}
-    events = await sql(ctx, "select event_type from app.pipeline_events where lead_id = :id and stage = 'outreach'", id=lead)
+    events = await sql(
+        ctx, "select event_type from app.pipeline_events where lead_id = :id and stage = 'outreach'", id=lead
+    )
     assert [event["event_type"] for event in events] == ["campaign_queued"]
 
 
@@ -100,7 +115,9 @@ async def test_a_lead_of_a_broker_goes_to_that_broker_and_the_rest_is_shared_out
         await make_contactable(ctx, last_name=f"Free{n}")
     assert (await feed(ctx, 1))["fed"] == 6
     assert await fed_by_broker(ctx) == {BROKER_ID: 3, OTHER: 3}
-    owners = await sql(ctx, "select assigned_broker_id from app.leads where id = any(:ids) and campaign_status = 'active'", ids=mine)
+    owners = await sql(
+        ctx, "select assigned_broker_id from app.leads where id = any(:ids) and campaign_status = 'active'", ids=mine
+    )
     assert [row["assigned_broker_id"] for row in owners] == [OTHER, OTHER]
 
 
@@ -112,7 +129,9 @@ async def test_a_broker_on_leave_gets_nobody(ctx: Context) -> None:
 
 async def test_one_person_with_three_places_is_written_to_about_one(ctx: Context) -> None:
     leads = [await make_contactable(ctx, last_name="Threefold", address=f"{n} Elm St") for n in range(3)]
-    await change(ctx, "update app.leads set contact_id = (select contact_id from app.leads where id = :id)", id=leads[0])
+    await change(
+        ctx, "update app.leads set contact_id = (select contact_id from app.leads where id = :id)", id=leads[0]
+    )
     assert (await feed(ctx, 1))["fed"] == 1
     assert (await feed(ctx, 1))["fed"] == 0
 
@@ -125,8 +144,10 @@ async def test_one_person_with_three_places_is_written_to_about_one(ctx: Context
         "update app.contacts set is_deceased = true",
         "update app.contacts set is_litigator = true",
         "update app.contacts set needs_review_since = app.now()",
-        "insert into app.suppressions (org_id, kind, contact_id, reason, method, actor) select 1, 'contact', id, 'SUPP_OPT_OUT', 'test', 'test' from app.contacts",
-        "insert into app.suppressions (org_id, kind, value, reason, method, actor) select 1, 'email', value, 'SUPP_HARD_BOUNCE', 'test', 'test'"
+        "insert into app.suppressions (org_id, kind, contact_id, reason, method, actor) select 1, "
+        "'contact', id, 'SUPP_OPT_OUT', 'test', 'test' from app.contacts",
+        "insert into app.suppressions (org_id, kind, value, reason, method, actor) select 1, 'email', "
+        "value, 'SUPP_HARD_BOUNCE', 'test', 'test'"
         " from app.contact_points where kind = 'email'",
         "update app.leads set lead_status = 'enriched'",
         "update app.campaigns set is_active = false",
@@ -156,9 +177,13 @@ async def test_any_mix_of_leads_and_brokers_keeps_the_promises(ctx: Context, see
     await second_broker(ctx, caps[OTHER])
     await set_cap(ctx, caps[BROKER_ID])
     for n in range(12):
-        lead = await make_contactable(ctx, last_name=f"Mix{seed}x{n}", broker_id=dice.choice([None, None, BROKER_ID, OTHER]))
+        lead = await make_contactable(
+            ctx, last_name=f"Mix{seed}x{n}", broker_id=dice.choice([None, None, BROKER_ID, OTHER])
+        )
         await change(ctx, "update app.leads set lead_score = :s where id = :id", s=dice.randint(40, 60), id=lead)
-    before = {row["id"]: row["assigned_broker_id"] for row in await sql(ctx, "select id, assigned_broker_id from app.leads")}
+    before = {
+        row["id"]: row["assigned_broker_id"] for row in await sql(ctx, "select id, assigned_broker_id from app.leads")
+    }
     await asyncio.gather(feed(ctx, 1), feed(ctx, 1))
     counts = await fed_by_broker(ctx)
     assert all(counts.get(broker, 0) <= cap for broker, cap in caps.items())
@@ -182,7 +207,10 @@ async def test_the_same_leads_get_the_same_voices(ctx: Context) -> None:
 
 
 def test_the_day_begins_at_local_midnight() -> None:
-    assert day_start(datetime.fromisoformat("2026-11-30T07:30:00+00:00"), "America/Los_Angeles").isoformat() == "2026-11-29T00:00:00-08:00"
+    assert (
+        day_start(datetime.fromisoformat("2026-11-30T07:30:00+00:00"), "America/Los_Angeles").isoformat()
+        == "2026-11-29T00:00:00-08:00"
+    )
 
 
 async def scalar_of(ctx: Context, statement: str) -> Any:

@@ -1,7 +1,26 @@
 """Stage 7: contactable leads enter a sequence and get its emails, one step at a time, in their working hours.
 
-In: leads that `api.vw_campaign_ready_leads` shows. Out: enrollments, one `message_log` row per email, event
-`email_sent`.
-Always holds: no email leaves without a reserved, allowed attempt, and no step is ever sent twice, not even after a
-crash.
+In: leads that are contactable and that nobody suppressed. Out: enrollments, one `message_log` row per email, event
+`email_sent`. Always holds: no email leaves without a reserved, allowed attempt, and no step is ever sent twice, not
+even
+after a crash.
 """
+
+from penstock.outreach.message import token_in, tokens_in_ids
+from penstock.outreach.post import Draft, Fate, Posted, authorise, hand_over, record_not_sent, record_sent
+from penstock.outreach.sequences import address_failed, pause_sequence, stop_sequence
+
+__all__ = [
+    "Draft",
+    "Fate",
+    "Posted",
+    "address_failed",
+    "authorise",
+    "hand_over",
+    "pause_sequence",
+    "record_not_sent",
+    "record_sent",
+    "stop_sequence",
+    "token_in",
+    "tokens_in_ids",
+]

@@ -20,7 +20,8 @@ _TIMEZONE = text("select timezone from app.orgs where id = cast(:org_id as int)"
 async def feed(ctx: Context, org_id: int, slot: datetime | None = None) -> dict[str, int]:
     """Put the day's leads into their campaigns; gives how many were queued and fed.
 
-    Safe to run twice and by two workers at once: what a broker got since local midnight counts against the cap. `slot` is the
+    Safe to run twice and by two workers at once: what a broker got since local midnight counts against the cap. `slot`
+    is the
     instant of the timetable that called; a late run feeds for the day on which it runs.
     """
     campaigns = [book for book in ctx.playbooks.values() if book.sequence and book.personas]
@@ -31,9 +32,7 @@ async def feed(ctx: Context, org_id: int, slot: datetime | None = None) -> dict[
     }
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["lock_feeder"], org_id=org_id)
-        await execute(
-            db, SQL["ensure_campaigns"], org_id=org_id, playbooks=books["playbooks"], names=books["names"]
-        )
+        await execute(db, SQL["ensure_campaigns"], org_id=org_id, playbooks=books["playbooks"], names=books["names"])
         queued = await execute(db, SQL["queue_ready"], org_id=org_id)
         zone = str(await scalar(db, _TIMEZONE, org_id=org_id))
         fed = await rows(db, SQL["feed"], org_id=org_id, day_starts=day_start(clock.now(), zone), **books)

@@ -90,3 +90,147 @@ on conflict (org_id, campaign_id, lead_id) do update
    set state = 'active', next_execution_at = excluded.next_execution_at, started_at = excluded.started_at, ended_at = null, stop_reason = null,
        contact_point_id = excluded.contact_point_id
 returning e.lead_id, e.persona, e.campaign_id;
+
+-- name: due
+-- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting.
+select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status
+  from app.outreach_due d
+  join app.campaigns c on c.org_id = d.org_id and c.id = d.campaign_id and c.is_active
+  join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
+ order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
+
+-- name: hold
+-- The same steps, locked for this transaction; what another worker took meanwhile is gone or skipped.
+select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.persona, e.current_step, e.state, l.contact_id, l.playbook,
+       l.campaign_status, c.cold_email
+  from app.enrollments e
+  join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
+  join app.campaigns c on c.org_id = e.org_id and c.id = e.campaign_id
+ where e.org_id = cast(:org_id as int) and e.id = any(cast(:ids as bigint[])) and e.state in ('active', 'paused') and e.next_execution_at <= app.now()
+ order by e.next_execution_at, e.id
+   for update of e skip locked;
+
+-- name: addressees
+-- All that an email to one contact point of a lead may say.
+select l.id as lead_id, p.id as contact_point_id, l.playbook, l.contact_id, p.value,
+       case when p.source in ('person', 'form', 'reply') then 'person' when p.vendor_call_id is not null then 'vendor' else 'file' end as provenance,
+       c.kind as contact_kind, c.first_name, c.full_name, c.company, c.age, pr.city, pr.address_line1,
+       b.name as broker_name, b.calendar_username, b.calendar_event_slug, o.legal_name, o.name as org_name, o.postal_address, o.from_domain, o.timezone
+  from unnest(cast(:lead_ids as uuid[]), cast(:point_ids as bigint[])) as a(lead_id, point_id)
+  join app.leads l on l.org_id = cast(:org_id as int) and l.id = a.lead_id
+  join app.contact_points p on p.org_id = l.org_id and p.id = a.point_id
+  join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
+  join app.orgs o on o.id = l.org_id
+  left join app.properties pr on pr.org_id = l.org_id and pr.id = l.property_id
+  left join app.brokers b on b.org_id = l.org_id and b.id = l.assigned_broker_id;
+
+-- name: threads
+-- The emails that already went out in each sequence, oldest first.
+select m.enrollment_id, array_agg(m.message_id order by m.step) as message_ids
+  from app.message_log m
+ where m.org_id = cast(:org_id as int) and m.enrollment_id = any(cast(:ids as bigint[])) and m.direction = 'outbound' and m.state in ('sent', 'in_doubt')
+   and m.lead_id = any(cast(:lead_ids as uuid[]))
+ group by m.enrollment_id;
+
+-- name: tries
+-- How often a step was taken up before and certainly did not leave: part of what names the next attempt.
+select count(*) from app.message_log m
+ where m.org_id = cast(:org_id as int) and m.lead_id = cast(:lead_id as uuid) and m.message_id = :message_id and m.state = 'failed';
+
+-- name: write_down
+insert into app.message_log (org_id, at, lead_id, contact_id, contact_point_id, enrollment_id, campaign_id, step, persona, direction, channel, state,
+                             message_id, in_reply_to, subject, body_sealed, attempt_id, worker_id)
+values (cast(:org_id as int), app.now(), cast(:lead_id as uuid), cast(:contact_id as bigint), cast(:contact_point_id as bigint), cast(:enrollment_id as bigint),
+        cast(:campaign_id as bigint), cast(:step as int), :persona, 'outbound', 'email', 'sending', :message_id, :in_reply_to, :subject, :body_sealed,
+        cast(:attempt_id as bigint), cast(:worker_id as uuid))
+returning id, at;
+
+-- name: advance
+-- The sequence goes on from the moment the email is authorised: whatever happens to this process, the step is not tried again.
+update app.enrollments
+   set current_step = cast(:step as int), state = case when cast(:next_at as timestamptz) is null then 'finished' else 'active' end,
+       next_execution_at = cast(:next_at as timestamptz), ended_at = case when cast(:next_at as timestamptz) is null then app.now() end, stop_reason = null
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint);
+
+-- name: resume_leads
+update app.leads set campaign_status = 'active' where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status = 'paused';
+
+-- name: step_back
+-- The email certainly did not leave: the step is due again.
+update app.enrollments
+   set current_step = least(current_step, cast(:step as int) - 1), state = 'active', next_execution_at = app.now(), ended_at = null, stop_reason = null
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and (state in ('active', 'paused', 'finished'));
+
+-- name: postpone
+update app.enrollments e set next_execution_at = v.at
+  from unnest(cast(:ids as bigint[]), cast(:ats as timestamptz[])) as v(id, at)
+ where e.org_id = cast(:org_id as int) and e.id = v.id and e.state in ('active', 'paused');
+
+-- name: stop
+update app.enrollments e set state = 'stopped', ended_at = app.now(), stop_reason = v.reason
+  from unnest(cast(:ids as bigint[]), cast(:reasons as text[])) as v(id, reason)
+ where e.org_id = cast(:org_id as int) and e.id = v.id and e.state in ('active', 'paused')
+returning e.id, e.lead_id, e.stop_reason;
+
+-- name: stop_lead
+update app.enrollments set state = 'stopped', ended_at = app.now(), stop_reason = :reason
+ where org_id = cast(:org_id as int) and lead_id = cast(:lead_id as uuid) and state in ('active', 'paused')
+returning id, lead_id, stop_reason;
+
+-- name: pause_lead
+update app.enrollments set state = 'paused', next_execution_at = cast(:until as timestamptz)
+ where org_id = cast(:org_id as int) and lead_id = cast(:lead_id as uuid) and state in ('active', 'paused')
+returning id;
+
+-- name: settle
+-- Emails whose sender died before it could say how it went: perhaps they arrived, so they count as sent and are never sent again.
+update app.message_log m set state = 'in_doubt', sent_at = m.at
+ where m.org_id = cast(:org_id as int) and m.state = 'sending'
+   and (m.at <= app.now() - interval '15 minutes'
+        or exists (select 1 from app.workers w where w.id = m.worker_id and w.stopped_at is not null))
+returning m.id, m.lead_id, m.attempt_id, m.step, m.enrollment_id;
+
+-- name: sent
+update app.message_log set state = 'sent', sent_at = app.now()
+ where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and at = any(cast(:ats as timestamptz[])) and state in ('sending', 'in_doubt');
+
+-- name: not_sent
+update app.message_log set state = cast(:state as text), sent_at = case when cast(:state as text) = 'in_doubt' then at end
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and at = cast(:at as timestamptz) and state in ('sending', 'in_doubt');
+
+-- name: count_step
+update app.leads l
+   set current_sequence_step = greatest(l.current_sequence_step, v.step), sales_stage = case when l.sales_stage = 'new' then 'contacted' else l.sales_stage end
+  from unnest(cast(:lead_ids as uuid[]), cast(:steps as int[])) as v(lead_id, step)
+ where l.org_id = cast(:org_id as int) and l.id = v.lead_id;
+
+-- name: kill_address
+-- The mailbox does not exist: red for everybody who carries it, and their leads are scored anew.
+with dead as (
+  update app.contact_points p set status = 'red', verified = false, bounced_at = app.now()
+    from app.contact_points q
+   where q.org_id = cast(:org_id as int) and q.id = cast(:contact_point_id as bigint)
+     and p.org_id = q.org_id and p.kind = 'email' and p.value = q.value
+  returning p.contact_id, p.value
+), rescored as (
+  update app.leads l set facts_changed_at = app.now() from dead where l.org_id = cast(:org_id as int) and l.contact_id = dead.contact_id
+)
+select value from dead limit 1;
+
+-- name: next_address
+-- The best other address of the person that a check called alive and nothing forbids.
+select p.id from app.contact_points p join app.leads l on l.org_id = p.org_id and l.contact_id = p.contact_id
+ where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid) and p.kind = 'email' and p.verified and p.status <> 'red' and not p.is_invalid
+   and not exists (select 1 from app.suppressions s where s.org_id = p.org_id and s.kind = 'email' and s.value = p.value
+                      and s.lifted_at is null and 'email' = any(s.channels))
+ order by p.score desc nulls last, p.id limit 1;
+
+-- name: switch_address
+update app.enrollments
+   set contact_point_id = cast(:contact_point_id as bigint), current_step = least(current_step, cast(:step as int) - 1), state = 'active',
+       next_execution_at = greatest(app.now(), case when state = 'paused' then next_execution_at else app.now() end), ended_at = null, stop_reason = null
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and state in ('active', 'paused', 'finished');
+
+-- name: lead_bounced
+update app.leads set campaign_status = 'bounced', status_reason = 'no address left'
+ where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status in ('queued', 'active', 'paused');

@@ -34,6 +34,8 @@ PROVENANCE = {
 }
 """First line of every message, by where the address came from (compliance sheet EM-07)."""
 
+_ENVIRONMENTS: dict[tuple[str, bool], Environment] = {}
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -76,10 +78,12 @@ def check(templates: Traversable, step: str) -> None:
             raise InvalidInput(f"template {step}.{part}.liquid in {templates}: {error}") from error
 
 
-@lru_cache(maxsize=32)
 def _environment(folder: Traversable, *, escape: bool) -> Environment:
-    sources = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".liquid")}
-    return Environment(loader=DictLoader(sources), undefined=StrictUndefined, autoescape=escape)
+    key = (str(folder), escape)
+    if key not in _ENVIRONMENTS:
+        sources = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".liquid")}
+        _ENVIRONMENTS[key] = Environment(loader=DictLoader(sources), undefined=StrictUndefined, autoescape=escape)
+    return _ENVIRONMENTS[key]
 
 
 @lru_cache(maxsize=2)

@@ -44,7 +44,8 @@ def working_hour(at: datetime, zone: str) -> datetime:
 
 
 def next_step_at(sent_at: datetime, days: Sequence[int], step: int, zone: str) -> datetime | None:
-    """When the step after `step` (1 = first) is tried: as many days later as `days` says, at the same local time of day,
+    """When the step after `step` (1 = first) is tried: as many days later as `days` says, at the same local time of
+    day,
     moved into working hours. None after the last step.
 
     Counted from the last email that left, so that a late one does not crowd the next.

@@ -1,0 +1,135 @@
+"""One email, from what is known of a lead to bytes for the mail server. No database, no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.compliance import lint
+from penstock.core import clock
+from penstock.core.context import Context
+from penstock.core.errors import InvalidInput
+from penstock.outreach.message import WIRE, Envelope, build
+from penstock.outreach.render import PROVENANCE, render
+from penstock.playbook import Persona, Playbook
+
+SENIOR_FROM = 62  # MAP-02
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where the email leads: our consent page, the broker's calendar, and the way out."""
+
+    consent: str
+    booking: str
+    unsubscribe: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A finished email. `reasons` are what the lint of the compliance sheet finds in it, for the gate to judge."""
+
+    message_id: str
+    in_reply_to: str | None
+    return_path: str
+    recipient: str
+    subject: str
+    text: str
+    raw: bytes
+    reasons: frozenset[str]
+
+
+def compose(
+    ctx: Context,
+    addressee: Mapping[str, Any],
+    *,
+    recipient: str,
+    template: str,
+    persona_name: str,
+    token: str,
+    links: Links,
+    thread: Sequence[str] = (),
+    answers: str | None = None,
+) -> Letter:
+    """The email of a template to an addressee (a row of the query `addressees`).
+
+    `thread` are the Message-IDs it follows, oldest first. `answers` is the subject of the mail that an automatic answer
+    replies to. Raises InvalidInput when a template or a name does not do.
+    """
+    playbook = ctx.playbooks[addressee["playbook"]]
+    persona = find_persona(playbook, persona_name)
+    values = {
+        "provenance": PROVENANCE["reply" if answers is not None else addressee["provenance"]],
+        "first_name": first_name(addressee),
+        "city": proper(addressee["city"]) or "your area",
+        "street": proper(addressee["address_line1"]) or "your street",
+        "thread_subject": re.sub(r"^(?:\s*re\s*:)+\s*", "", answers or "", flags=re.IGNORECASE),
+        "persona": vars(persona),
+        "broker": {"name": addressee["broker_name"] or addressee["org_name"]},
+        "seller": {"legal_name": addressee["legal_name"], "postal_address": addressee["postal_address"]},
+        "links": vars(links),
+    }
+    mail = render(playbook.templates, template, values)
+    envelope = Envelope(
+        recipient=recipient,
+        recipient_name="",
+        from_name=f"{persona.name}, {addressee['legal_name']}",
+        from_local=re.sub(r"[^a-z]", "", persona.name.split()[0].lower()) or "hello",
+        domain=addressee["from_domain"],
+        token=token,
+        sent_at=clock.now(),
+        unsubscribe_url=links.unsubscribe,
+        references=thread,
+        automatic=answers is not None,
+    )
+    findings = lint.email(
+        lint.Email(
+            from_name=envelope.from_name,
+            from_address=f"{envelope.from_local}@{envelope.domain}",
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            unsubscribe_url=links.unsubscribe,
+            reply_to_known=bool(thread),
+            cold=answers is None and addressee["provenance"] != "person",
+            senior=(addressee["age"] or 0) >= SENIOR_FROM,
+        ),
+        lint.Seller(
+            names=frozenset({addressee["legal_name"], addressee["org_name"]}),
+            domains=frozenset({addressee["from_domain"]}),
+            postal_address=addressee["postal_address"],
+        ),
+    )
+    return Letter(
+        message_id=envelope.message_id,
+        in_reply_to=thread[-1] if thread else None,
+        return_path=envelope.return_path,
+        recipient=recipient,
+        subject=mail.subject,
+        text=mail.text,
+        raw=build(mail, envelope).as_bytes(policy=WIRE),
+        reasons=lint.reasons(findings),
+    )
+
+
+def find_persona(playbook: Playbook, name: str) -> Persona:
+    """The persona of that name; the first one when it has left the playbook since. Raises InvalidInput when there is
+    none."""
+    if not playbook.personas:
+        raise InvalidInput(f"playbook {playbook.name} has no persona")
+    return next((persona for persona in playbook.personas if persona.name == name), playbook.personas[0])
+
+
+def first_name(addressee: Mapping[str, Any]) -> str:
+    """How the email greets: the given name as people write it; "there" for companies and unknown names."""
+    if addressee["contact_kind"] == "company":
+        return "there"
+    return proper(addressee["first_name"]) or "there"
+
+
+def proper(words: str | None) -> str:
+    """RUTH ANN and ruth ann as Ruth Ann; anything in mixed case as it is."""
+    clean = " ".join((words or "").split())
+    return clean.title() if clean.isupper() or clean.islower() else clean

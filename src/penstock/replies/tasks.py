@@ -1,0 +1,157 @@
+"""The pump of replies: every stored mail is matched, understood and acted on, or waits in the DLQ with its reason."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import outreach
+from penstock.core import dlq
+from penstock.core.context import Context
+from penstock.core.db import execute, one, rows, scalar
+from penstock.core.errors import InvalidInput
+from penstock.core.sqlfile import load
+from penstock.outreach import Draft, Fate, Posted
+from penstock.replies import actions, matching
+from penstock.replies.actions import Mail
+from penstock.replies.endpoints import read
+from penstock.replies.meaning import Meaning, understand
+
+SQL = load(__package__)
+BATCH = 100
+log = structlog.get_logger(__name__)
+
+
+async def pump(ctx: Context, org_id: int) -> int:
+    """Understand every mail that waits; gives how many."""
+    handled = 0
+    while True:
+        async with ctx.db.tenant(org_id) as db:
+            due = [row["receipt_id"] for row in await rows(db, SQL["due"], limit=BATCH)]
+        if not due:
+            return handled
+        for receipt_id in due:
+            await _take(ctx, org_id, receipt_id)
+        handled += len(due)
+
+
+async def _take(ctx: Context, org_id: int, receipt_id: int) -> None:
+    """One mail in one transaction; then, outside it, the answer it may have called for."""
+    try:
+        async with ctx.db.tenant(org_id) as db:
+            row = await one(db, SQL["hold"], org_id=org_id, id=receipt_id)
+            if row is None:  # another worker has it
+                return
+            answer = await _process(ctx, db, org_id, row)
+            await dlq.clear(db, org_id, stage="replies", items=[str(receipt_id)])
+    except InvalidInput as error:
+        async with ctx.db.tenant(org_id) as db:
+            await dlq.put(db, org_id, stage="replies", item=str(receipt_id), payload={}, error=str(error))
+        return
+    if answer is not None:
+        await _send(ctx, org_id, answer)
+
+
+async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping) -> Posted | None:
+    inbound = read(row["event_type"], ctx.sealer.open(org_id, row["payload_sealed"]).encode("latin-1"))
+    match = await matching.by_reference(db, org_id, inbound)
+    report = bool(inbound.bounces) or inbound.complaint is not None
+    if match is None and not report:  # a report proves itself by our token or is ignored (EM-06)
+        match = await matching.by_sender(ctx, db, org_id, inbound)
+    mail = Mail(row["id"], row["received_at"], inbound, match)
+    answer: Posted | None = None
+    if inbound.complaint is not None:
+        outcome = intent = await actions.complained(ctx, db, org_id, mail)
+    elif inbound.bounces:
+        outcome = intent = await actions.bounced(ctx, db, org_id, mail, inbound.bounces[0])
+    else:
+        meaning = understand(inbound, at=row["received_at"], zone=await _zone(db, org_id))
+        outcome, answer = await _act(ctx, db, org_id, mail, meaning)
+        intent = meaning.intent
+    if match is not None:
+        await _log(ctx, db, org_id, mail, intent)
+    await execute(db, SQL["processed"], org_id=org_id, id=row["id"], outcome=outcome, lead_id=mail.lead_id)
+    return answer
+
+
+async def _act(
+    ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning
+) -> tuple[str, Posted | None]:
+    if meaning.opts_out and meaning.ruling is not None and mail.inbound.sender:
+        await actions.opted_out(ctx, db, org_id, mail, meaning.ruling)
+    if mail.lead_id is None:
+        return (f"unmatched: {meaning.intent}", None)
+    if meaning.intent == "automatic":
+        return ("automatic", None)
+    if meaning.intent == "out_of_office":
+        assert meaning.rest_until is not None
+        await outreach.pause_sequence(db, org_id, mail.lead_id, meaning.rest_until)
+        return ("out of office", None)
+    if meaning.opts_out and mail.inbound.automatic:
+        return (meaning.intent, None)
+    if not meaning.opts_out or (meaning.ruling is not None and meaning.ruling.scope != "all"):
+        await actions.replied(ctx, db, org_id, mail, meaning)
+    else:
+        await actions.left(db, org_id, mail, meaning)
+    answer = await _answer(ctx, db, org_id, mail) if meaning.intent == "positive" else None
+    return (meaning.intent, answer)
+
+
+async def _answer(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail) -> Posted | None:
+    """An interested person gets the booking and consent links back, at most once a week, into the
+    thread they opened."""
+    match, inbound = mail.match, mail.inbound
+    assert match is not None
+    lead = await one(db, SQL["lead"], org_id=org_id, lead_id=match["lead_id"])
+    if lead is None or not inbound.message_id.startswith("<"):
+        return None
+    playbook = ctx.playbooks[lead["playbook"]]
+    forms = ctx.sealer.forms(org_id, inbound.sender)
+    known = await scalar(db, SQL["is_their_address"], org_id=org_id, id=match["contact_point_id"], values=forms)
+    lately = await scalar(
+        db, SQL["answered_lately"], org_id=org_id, contact_id=lead["contact_id"], lead_id=match["lead_id"]
+    )
+    if not known or lately or not playbook.reply_template:
+        return None
+    draft = Draft(
+        lead_id=match["lead_id"],
+        contact_point_id=match["contact_point_id"],
+        template=playbook.reply_template,
+        persona=match["persona"] or lead["assigned_persona"] or "",
+        subject_key=f"reply:{mail.receipt_id}",
+        step=0,
+        thread=(*inbound.references[-10:], inbound.message_id),
+        answers=inbound.subject,
+        purpose="REPLY_INBOUND",
+    )
+    decision, posted = await outreach.authorise(ctx, db, org_id, draft)
+    if posted is None:
+        log.info("answer_refused", lead_id=str(match["lead_id"]), reason=decision.reason)
+    return posted
+
+
+async def _send(ctx: Context, org_id: int, answer: Posted) -> None:
+    outcome = await outreach.hand_over(ctx, answer)
+    async with ctx.db.tenant(org_id) as db:
+        if outcome.fate is Fate.SENT:
+            await outreach.record_sent(ctx, db, org_id, [answer])
+        else:  # an answer is a courtesy: it is not tried again, the broker has been told
+            await outreach.record_not_sent(ctx, db, org_id, answer, outcome)
+
+
+async def _log(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, intent: str) -> None:
+    match, inbound = mail.match, mail.inbound
+    assert match is not None
+    await execute(
+        db, SQL["log_inbound"], org_id=org_id, lead_id=match["lead_id"], contact_id=match["contact_id"],
+        contact_point_id=match["contact_point_id"], enrollment_id=match["enrollment_id"],
+        campaign_id=match["campaign_id"],
+        step=match["step"], message_id=inbound.message_id, in_reply_to=inbound.in_reply_to or None,
+        subject=inbound.subject[:500], body_sealed=ctx.sealer.seal(org_id, inbound.text or inbound.whole[:2000]),
+        intent=intent, received_at=mail.received_at,
+    )  # fmt: skip
+
+
+async def _zone(db: AsyncConnection, org_id: int) -> str:
+    return str(await scalar(db, SQL["timezone"], org_id=org_id))
