@@ -1,0 +1,84 @@
+"""A new sealing key: every value sealed under an older version is sealed anew. The new key comes first in PENSTOCK_MASTER_KEY.
+
+Identifiers are compared with each other (a suppression with a contact point), so they change together, in one
+transaction per tenant; texts that are only ever opened follow in batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.core.context import Context
+from penstock.core.db import execute, many, rows
+from penstock.core.sqlfile import load
+
+SQL = load(__package__, "rotation.sql")
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A column that holds sealed values, and the key of its rows."""
+
+    table: str
+    column: str
+    key: tuple[str, ...] = ("id",)
+
+
+IDENTIFIERS = (
+    SealedColumn("contact_points", "value"),
+    SealedColumn("suppressions", "value"),
+    SealedColumn("contact_attempts", "value"),
+    SealedColumn("consents", "phone"),
+)
+
+
+async def reseal(ctx: Context, org_id: int) -> dict[str, int]:
+    """Seal everything of a tenant under the current version; gives rows changed by column. Safe to repeat and to interrupt."""
+    changed: dict[str, int] = {}
+    async with ctx.db.tenant(org_id) as db:
+        for column in IDENTIFIERS:
+            changed[f"{column.table}.{column.column}"] = await _reseal_all(ctx, db, org_id, column)
+    for column in await _texts(ctx):
+        while True:
+            async with ctx.db.tenant(org_id) as db:
+                done = await _reseal_batch(ctx, db, org_id, column)
+            changed[f"{column.table}.{column.column}"] = changed.get(f"{column.table}.{column.column}", 0) + done
+            if done < BATCH:
+                break
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["make_current"], version=ctx.sealer.current)
+    return changed
+
+
+async def _reseal_all(ctx: Context, db: AsyncConnection, org_id: int, column: SealedColumn) -> int:
+    total = 0
+    while done := await _reseal_batch(ctx, db, org_id, column):
+        total += done
+    return total
+
+
+async def _reseal_batch(ctx: Context, db: AsyncConnection, org_id: int, column: SealedColumn) -> int:
+    keys = ", ".join(column.key)
+    # Names of our own tables and columns, out of the catalogue or the list above; values go as parameters.
+    old = await rows(
+        db,
+        text(f"select {keys}, {column.column} as sealed from app.{column.table} where {column.column} ~ '^s[0-9]+\\.' and {column.column} not like :current limit :batch"),  # noqa: S608
+        current=f"s{ctx.sealer.current}.%", batch=BATCH,
+    )
+    where = " and ".join(f"{key} = :{key}" for key in column.key)
+    await many(
+        db,
+        text(f"update app.{column.table} set {column.column} = :sealed where {where}"),  # noqa: S608
+        [{**{key: row[key] for key in column.key}, "sealed": ctx.sealer.seal(org_id, ctx.sealer.open(org_id, row["sealed"]))} for row in old],
+    )
+    return len(old)
+
+
+async def _texts(ctx: Context) -> list[SealedColumn]:
+    """Every column named …_sealed that holds text, as the catalogue knows it, with its primary key."""
+    async with ctx.db.owner() as db:
+        return [SealedColumn(row["table"], row["column"], tuple(row["key"])) for row in await rows(db, SQL["sealed_columns"])]
