@@ -1,0 +1,11 @@
+"""Booking: slots in a real calendar, appointments, and telling the broker.
+
+In come signed webhooks of the calendar and wishes spoken on a call; out go appointments, converted leads, one billing
+event each, and notifications. What must always hold: one row per appointment, however often and in whatever order the
+calendar tells of it.
+"""
+
+from penstock.booking.calls import Spoken, book_for_call, offer_slots
+from penstock.booking.links import link_for, links_for
+
+__all__ = ["Spoken", "book_for_call", "link_for", "links_for", "offer_slots"]

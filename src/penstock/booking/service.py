@@ -1,0 +1,209 @@
+"""What a booking changes: the appointment, the lead, the fee, and who is told. All in the caller's transaction.
+
+The calendar may tell of a booking twice, late, or out of order, and a call may have booked it first; so every function
+looks at what is there and does what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import billing, journey
+from penstock.booking.notifications import Notice, tell_broker
+from penstock.booking.rules import spoken
+from penstock.core.context import Context
+from penstock.core.db import execute, one, scalar
+from penstock.core.sqlfile import load
+
+SQL = load(__package__)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A booking as the calendar knows it. `previous_uid` is set after a move; `organizer` is a calendar user name."""
+
+    uid: str
+    start: datetime
+    end: datetime
+    title: str | None = None
+    meeting_url: str | None = None
+    previous_uid: str | None = None
+    organizer: str | None = None
+
+
+async def find_lead(
+    ctx: Context, db: AsyncConnection, org_id: int, *, lead_id: object, email: str | None
+) -> UUID | None:
+    """The lead a booking is for: by the id in its metadata, else by the attendee's address."""
+    try:
+        wanted = UUID(str(lead_id)) if lead_id else None
+    except ValueError:
+        wanted = None
+    found: UUID | None = await scalar(db, SQL["lead_by_id"], lead_id=wanted) if wanted else None
+    if found is None and email:
+        found = await scalar(db, SQL["lead_by_email"], forms=ctx.sealer.forms(org_id, email.strip().lower()))
+    return found
+
+
+async def known(db: AsyncConnection, *uids: str | None) -> RowMapping | None:
+    """The appointment under any of these uids, locked; also one that was moved away from them."""
+    return await one(db, SQL["appointment_by_uid"], uids=[uid for uid in uids if uid])
+
+
+async def record_booking(ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID, slot: Slot) -> bool:
+    """A lead has an appointment: converts the lead, bills the broker, tells them. False if it was known already."""
+    await execute(db, SQL["lock_lead"], lead_id=lead_id)
+    if await known(db, slot.uid) is not None:
+        return False
+    added = await _add(db, org_id, lead_id, slot, "accepted")
+    if added is None:
+        return False
+    await execute(db, SQL["convert_lead"], lead_id=lead_id)
+    await execute(db, SQL["lock_assignment"], lead_id=lead_id)
+    await execute(db, SQL["stop_enrollments"], lead_id=lead_id)
+    appointment, broker = added["id"], added["broker_id"]
+    charged = await billing.record_event(
+        db, org_id, lead_id=lead_id, event_type="appointment_set", reference=str(appointment), broker_id=broker
+    )
+    if broker is not None:
+        await _tell(ctx, db, org_id, broker, lead_id, appointment, "appointment_booked", "New appointment", slot)
+    details = {"appointment": str(appointment), "starts_at": slot.start.isoformat(), "charged": charged is not None}
+    await journey.announce(db, org_id, [journey.Event("appointment_booked", lead_id, stage="booking", details=details)])
+    return True
+
+
+async def record_move(ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID | None, slot: Slot) -> str:
+    """The appointment has another time and uid. A move of a booking we never heard of is a booking.
+
+    The new uid may have been heard of before the move: then its cancellation, which overtook the move, holds for the
+    appointment that moved.
+    """
+    before = await one(db, SQL["appointment_at"], uid=slot.previous_uid)
+    after = await one(db, SQL["appointment_at"], uid=slot.uid)
+    if before is None and after is not None:
+        await execute(db, SQL["came_from"], id=after["id"], uid=slot.previous_uid)
+        return "known"
+    if before is None:
+        if lead_id is None:
+            return "unmatched"
+        return "booked" if await record_booking(ctx, db, org_id, lead_id, slot) else "known"
+    if after is not None:
+        await execute(db, SQL["forget_appointment"], id=after["id"])
+    await execute(
+        db,
+        SQL["move_appointment"],
+        id=before["id"],
+        uid=slot.uid,
+        starts_at=slot.start,
+        ends_at=slot.end,
+        meeting_url=slot.meeting_url,
+    )
+    await _follow_up(ctx, db, org_id, before, "appointment_moved", "Appointment moved", slot)
+    if after is not None and after["status"] in ("cancelled", "rejected"):
+        how = {"status": after["status"], "reason": after["cancellation_reason"]}
+        return await record_cancellation(ctx, db, org_id, before["lead_id"], slot, **how)
+    return "moved"
+
+
+async def record_cancellation(
+    ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID | None, slot: Slot, *, status: str, reason: str | None
+) -> str:
+    """The appointment will not take place (`status`: cancelled or rejected). The fee is credited if not invoiced yet.
+
+    A cancellation that comes before its booking leaves a cancelled appointment, which the late booking then meets.
+    """
+    appointment = await known(db, slot.uid)
+    if appointment is None:
+        if lead_id is None:
+            return "unmatched"
+        await _add(db, org_id, lead_id, slot, status, reason)
+        return "cancelled before booked"
+    if not await execute(db, SQL["set_appointment_status"], id=appointment["id"], status=status, reason=reason):
+        return "known"
+    await billing.credit_event(db, event_type="appointment_set", reference=str(appointment["id"]))
+    await execute(db, SQL["reopen_sale"], lead_id=appointment["lead_id"])
+    await execute(db, SQL["release_assignment"], lead_id=appointment["lead_id"])
+    await _follow_up(ctx, db, org_id, appointment, "appointment_cancelled", "Appointment cancelled", slot)
+    return "cancelled"
+
+
+async def record_no_show(db: AsyncConnection, uid: str) -> str:
+    """The person did not come. The broker knows that first-hand, so nobody is told."""
+    appointment = await known(db, uid)
+    if appointment is None:
+        return "unmatched"
+    if not await execute(db, SQL["set_appointment_status"], id=appointment["id"], status="no_show", reason=None):
+        return "known"
+    return "no_show"
+
+
+async def _add(
+    db: AsyncConnection, org_id: int, lead_id: UUID, slot: Slot, status: str, reason: str | None = None
+) -> RowMapping | None:
+    return await one(
+        db,
+        SQL["add_appointment"],
+        org_id=org_id,
+        lead_id=lead_id,
+        organizer=slot.organizer,
+        uid=slot.uid,
+        status=status,
+        starts_at=slot.start,
+        ends_at=slot.end,
+        title=slot.title,
+        meeting_url=slot.meeting_url,
+        rescheduled_from=slot.previous_uid,
+        reason=reason,
+    )
+
+
+async def _follow_up(
+    ctx: Context, db: AsyncConnection, org_id: int, appointment: RowMapping, kind: str, subject: str, slot: Slot
+) -> None:
+    if appointment["broker_id"] is not None:
+        who = (appointment["broker_id"], appointment["lead_id"], appointment["id"])
+        await _tell(ctx, db, org_id, *who, kind, subject, slot)
+    details = {"appointment": str(appointment["id"]), "starts_at": slot.start.isoformat()}
+    await journey.announce(db, org_id, [journey.Event(kind, appointment["lead_id"], stage="booking", details=details)])
+
+
+async def _tell(
+    ctx: Context,
+    db: AsyncConnection,
+    org_id: int,
+    broker_id: UUID,
+    lead_id: UUID,
+    appointment_id: UUID,
+    kind: str,
+    subject: str,
+    slot: Slot,
+) -> None:
+    lead = await one(db, SQL["lead_for_booking"], lead_id=lead_id)
+    broker = await one(db, SQL["broker"], broker_id=broker_id)
+    if lead is None or broker is None:
+        return
+    when = spoken(slot.start, ZoneInfo(broker["timezone"]))
+    lines = [f"{subject}: {lead['full_name'] or lead['first_name'] or 'a lead'}", f"When: {when}"]
+    if slot.meeting_url:
+        lines.append(f"Where: {slot.meeting_url}")
+    lines.append(f"Lead: {ctx.settings.api.public_url}/v1/leads/{lead_id}")
+    data = {
+        "lead_id": str(lead_id),
+        "appointment_id": str(appointment_id),
+        "broker_id": str(broker_id),
+        "uid": slot.uid,
+        "starts_at": slot.start.isoformat(),
+        "ends_at": slot.end.isoformat(),
+        "meeting_url": slot.meeting_url,
+    }
+    # One appointment may be moved twice: the uid and the time make each telling its own.
+    key = f"{kind}:{appointment_id}:{slot.uid}:{slot.start.timestamp():.0f}"
+    await tell_broker(
+        ctx, db, org_id, broker_id, Notice(kind, lead_id, key, f"{subject}: {when}", "\n".join(lines) + "\n", data)
+    )

@@ -1,0 +1,92 @@
+"""The pump of the booking stage: calendar webhooks become appointments."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock.booking import service
+from penstock.booking.service import SQL, Slot
+from penstock.core import dlq
+from penstock.core.context import Context
+from penstock.core.db import execute, one, rows
+from penstock.core.errors import InvalidInput, PenstockError
+from penstock.providers.calendar import calcom
+from penstock.providers.calendar.bookings import CalendarEvent, Change
+
+BATCH = 100
+LENGTH = timedelta(minutes=30)  # where a webhook leaves the end out
+log = structlog.get_logger(__name__)
+
+
+async def pump(ctx: Context, org_id: int) -> int:
+    """Act on every stored calendar webhook; gives how many were handled."""
+    handled = 0
+    while True:
+        async with ctx.db.tenant(org_id) as db:
+            due = [row["receipt_id"] for row in await rows(db, SQL["due"], limit=BATCH)]
+        if not due:
+            return handled
+        for receipt_id in due:
+            await _process(ctx, org_id, receipt_id)
+        handled += len(due)
+
+
+async def _process(ctx: Context, org_id: int, receipt_id: int) -> None:
+    """One receipt in one transaction; whatever is wrong with it goes to the DLQ and holds nobody else."""
+    try:
+        async with ctx.db.tenant(org_id) as db:
+            receipt = await one(db, SQL["take_receipt"], id=receipt_id)
+            if receipt is None:
+                return
+            event = calcom.parse_event(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
+            outcome, lead_id = await _act(ctx, db, org_id, event)
+            await execute(db, SQL["close_receipt"], id=receipt_id, outcome=outcome, lead_id=lead_id)
+            await dlq.clear(db, org_id, stage="booking", items=[str(receipt_id)])
+    except Exception as error:
+        # The text of an unexpected error may quote what it choked on; its type never does.
+        reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
+        log.warning("booking_receipt_failed", receipt=receipt_id, error=reason)
+        async with ctx.db.tenant(org_id) as db:
+            await dlq.put(db, org_id, stage="booking", item=str(receipt_id), payload={}, error=reason)
+
+
+async def _act(ctx: Context, db: AsyncConnection, org_id: int, event: CalendarEvent) -> tuple[str, object]:
+    """What one event changes: its outcome in a word, and the lead."""
+    if event.change is Change.NO_SHOW:
+        appointment = await service.known(db, event.uid)
+        outcome = await service.record_no_show(db, event.uid) if event.no_show else "ignored"
+        return outcome, appointment["lead_id"] if appointment else None
+    if event.change in (Change.UNKNOWN, Change.REQUESTED, Change.ENDED):
+        return "ignored", None
+    named = event.metadata.get("lead_id")
+    lead_id = await service.find_lead(ctx, db, org_id, lead_id=named, email=event.attendee_email)
+    appointment = await service.known(db, event.uid, event.previous_uid)
+    if appointment is not None:
+        lead_id = appointment["lead_id"]  # what we booked ourselves, or moved, is surer than what the webhook says
+    slot = _slot(event)
+    if event.change is Change.RESCHEDULED:
+        return await service.record_move(ctx, db, org_id, lead_id, slot), lead_id
+    if event.change is Change.CREATED:
+        if lead_id is None:
+            return "unmatched", None
+        return ("booked" if await service.record_booking(ctx, db, org_id, lead_id, slot) else "known"), lead_id
+    status = "rejected" if event.change is Change.REJECTED else "cancelled"
+    cancelled = await service.record_cancellation(ctx, db, org_id, lead_id, slot, status=status, reason=event.reason)
+    return cancelled, lead_id
+
+
+def _slot(event: CalendarEvent) -> Slot:
+    if not event.uid or event.start is None:
+        raise InvalidInput("the calendar event names no uid or no start")
+    return Slot(
+        uid=event.uid,
+        start=event.start,
+        end=event.end or event.start + LENGTH,
+        title=event.raw.get("title"),
+        meeting_url=event.meeting_url,
+        previous_uid=event.previous_uid,
+        organizer=event.organizer_username,
+    )
