@@ -58,8 +58,8 @@ def test_melissa_record_reads_as_a_confirmed_owner_with_phone_email_and_address_
     found = melissa.read_record(melissa_record())
     assert (found.matched, found.mak, found.owner) == (True, "9990001112", OwnerCheck.CONFIRMED)
     assert (found.first_name, found.last_name) == ("Ada", "Sample")
-    assert found.phones == (FoundPhone("+18135550100", LineType.MOBILE),)
-    assert found.emails == (FoundEmail("ada@example.com"),)
+    assert found.phones == (FoundPhone("+18135550100", LineType.MOBILE, belongs=True),)
+    assert found.emails == (FoundEmail("ada@example.com", belongs=False),)
 
 
 def test_melissa_single_spaces_are_nothing() -> None:
@@ -138,6 +138,14 @@ def test_batchdata_is_asked_for_litigators_numbers_on_purpose() -> None:
     assert request.json["options"]["includeTCPABlacklistedPhones"] is True
     assert request.json["requests"][0]["propertyAddress"]["zip"] == "33602"
     assert "name" not in request.json["requests"][1]
+
+
+@pytest.mark.parametrize(
+    ("unit", "street"), [("", "1 A St"), ("4B", "1 A St # 4B"), ("#4B", "1 A St # 4B"), ("Apt 4B", "1 A St Apt 4B")]
+)
+def test_batchdata_gets_the_unit_within_the_street(unit: str, street: str) -> None:
+    request = batchdata.build_request(BATCHDATA, [Subject("A", "B", "1 A St", unit, "Tampa", "FL", "33602")])
+    assert request.json["requests"][0]["propertyAddress"]["street"] == street
 
 
 def test_batchdata_person_reads_with_its_flags_and_without_unusable_values() -> None:

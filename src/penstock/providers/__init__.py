@@ -32,10 +32,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A vendor's raw answer about one item of a batch, and whether the vendor charges for that item."""
+    """A vendor's raw answer about one item of a batch, and whether the vendor charges for that item.
+
+    `failed`: the vendor had trouble with this one item; nothing was bought and it may be asked again.
+    """
 
     raw: Mapping[str, Any]
     billable: bool
+    failed: bool = False
 
 
 def account(settings: Settings, vendor: str, *, capability: str = "") -> Account:

@@ -51,6 +51,11 @@ def flag(item: Mapping[str, Any], name: str) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def failed(item: Mapping[str, Any]) -> bool:
+    """The vendor had trouble with this item; it is not charged."""
+    return bool((item.get("meta") or {}).get("error"))
+
+
 def score(item: Mapping[str, Any]) -> int | None:
     """The vendor's confidence, 0-100."""
     value = item.get("score")

@@ -53,26 +53,35 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class FoundPhone:
-    """A phone a vendor gave us. `number` is E.164, `score` 0-100; None means the vendor did not say."""
+    """A phone a vendor gave us. `number` is E.164, `score` 0-100; None means the vendor did not say.
+
+    `belongs`: the vendor's word on whether the number goes with the person asked for.
+    """
 
     number: str
     line_type: LineType | None = None
     score: int | None = None
     dnc: bool | None = None
     tcpa: bool | None = None
+    belongs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundEmail:
-    """An email a vendor gave us, lower-case."""
+    """An email a vendor gave us, lower-case; `belongs` as for phones."""
 
     address: str
     score: int | None = None
+    belongs: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one vendor knows about one Subject. `mak` is Melissa's key of the delivery point (10 digits)."""
+    """What one vendor knows about one Subject. `mak` is Melissa's key of the delivery point (10 digits).
+
+    `facts`, each only where the vendor said it: latitude, longitude, estimated_value, estimated_equity (US dollars),
+    owner_occupied, vacant, born (YYYYMM), mak_base.
+    """
 
     matched: bool
     first_name: str = ""

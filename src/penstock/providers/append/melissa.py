@@ -23,7 +23,7 @@ from penstock.providers.contacts import (
 from penstock.providers.melissa_codes import BATCH_SIZE, VENDOR, codes, records_in_order, text
 
 PATH = "/v3/WEB/ContactVerify/doContactVerify"
-COLUMNS = "GrpAddressDetails,GrpParsedAddress,GrpGeocode,GrpNameDetails,MoveDate,OwnRent,EstimatedHomeValue"
+COLUMNS = "GrpAddressDetails,GrpParsedAddress,GrpGeocode,GrpNameDetails,GrpDemographicBasic,MoveDate,OwnRent,EstimatedHomeValue"
 LINE_TYPES = {"PS07": LineType.MOBILE, "PS08": LineType.LANDLINE, "PS09": LineType.VOIP}
 
 
@@ -120,7 +120,7 @@ def _phones(record: Mapping[str, Any], said: Sequence[str]) -> tuple[FoundPhone,
     if number is None or any(code.startswith("PE") for code in said):
         return ()
     line = next((LINE_TYPES[code] for code in said if code in LINE_TYPES), None)
-    return (FoundPhone(number=number, line_type=line),)
+    return (FoundPhone(number=number, line_type=line, belongs=_belongs("VR02", said)),)
 
 
 def _emails(record: Mapping[str, Any], said: Sequence[str]) -> tuple[FoundEmail, ...]:
@@ -128,7 +128,12 @@ def _emails(record: Mapping[str, Any], said: Sequence[str]) -> tuple[FoundEmail,
     address = email_address(text(record, "EmailAddress"))
     if address is None or any(code.startswith("EE") for code in said):
         return ()
-    return (FoundEmail(address=address),)
+    return (FoundEmail(address=address, belongs=_belongs("VR03", said)),)
+
+
+def _belongs(code: str, said: Sequence[str]) -> bool | None:
+    """Whether person and point go together; without any Verify code nothing was compared."""
+    return code in said if any(other.startswith(("VR", "VS")) for other in said) else None
 
 
 def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,6 +144,8 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
             facts[ours] = number
     if own_rent := text(record, "OwnRent"):
         facts["owner_occupied"] = own_rent.endswith("Owner")
+    if len(born := text(record, "DateOfBirth")) >= 6 and born[:6].isdecimal():
+        facts["born"] = born[:6]
     if base := text(record, "MelissaAddressKeyBase"):
         facts["mak_base"] = base
     return facts

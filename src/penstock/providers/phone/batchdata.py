@@ -7,7 +7,7 @@ import httpx
 
 from penstock.core.http import Request, ask_json
 from penstock.providers import Account, Reply
-from penstock.providers.batchdata_wire import BATCH_SIZE, flag, items, line_type, post, score
+from penstock.providers.batchdata_wire import BATCH_SIZE, failed, flag, items, line_type, post, score
 from penstock.providers.checks import Report
 
 PATH = "/api/v1/phone/verification"
@@ -37,11 +37,7 @@ def build_request(account: Account, numbers: Sequence[str]) -> Request:
 
 def parse_answer(body: object, count: int) -> list[Reply]:
     """The replies for `count` numbers, in the order asked. An item the vendor failed on is not charged."""
-    return [Reply(raw=item, billable=not _failed(item)) for item in items(body, "phoneNumbers", count)]
-
-
-def _failed(item: Mapping[str, Any]) -> bool:
-    return bool((item.get("meta") or {}).get("error"))
+    return [Reply(item, not failed(item), failed(item)) for item in items(body, "phoneNumbers", count)]
 
 
 def read_item(item: Mapping[str, Any]) -> Report:
@@ -57,7 +53,7 @@ def read_item(item: Mapping[str, Any]) -> Report:
 
 
 def _code(item: Mapping[str, Any]) -> str:
-    if _failed(item):
+    if failed(item):
         return "error"
     if item.get("notFound") is True:
         return "not_found"

@@ -10,7 +10,7 @@ import httpx
 
 from penstock.core.http import Request, ask_json
 from penstock.providers import Account, Reply
-from penstock.providers.batchdata_wire import BATCH_SIZE, flag, items, line_type, post, score
+from penstock.providers.batchdata_wire import BATCH_SIZE, failed, flag, items, line_type, post, score
 from penstock.providers.contacts import Found, FoundEmail, FoundPhone, OwnerCheck, Subject, e164, email_address
 
 PATH = "/api/v1/property/skip-trace"
@@ -51,7 +51,7 @@ def _item(number: int, subject: Subject) -> dict[str, Any]:
     item: dict[str, Any] = {
         "requestId": str(number),
         "propertyAddress": {
-            "street": f"{subject.line1} {subject.unit}".strip(),
+            "street": _street(subject),
             "city": subject.city,
             "state": subject.state,
             "zip": subject.postal_code[:5],
@@ -62,20 +62,26 @@ def _item(number: int, subject: Subject) -> dict[str, Any]:
     return item
 
 
+def _street(subject: Subject) -> str:
+    """The street with its unit: v1 has no field for it, and a bare "4B" needs the sign to be read as a unit."""
+    if not subject.unit:
+        return subject.line1
+    return f"{subject.line1} {subject.unit if ' ' in subject.unit else '# ' + subject.unit.lstrip('#')}"
+
+
 def parse_answer(body: object, count: int) -> list[Reply]:
     """The replies for `count` subjects, in the order asked."""
-    return [Reply(raw=person, billable=_matched(person)) for person in items(body, "persons", count)]
+    return [Reply(person, _matched(person), failed(person)) for person in items(body, "persons", count)]
 
 
 def _matched(person: Mapping[str, Any]) -> bool:
-    meta = person.get("meta") or {}
-    return bool(meta.get("matched")) and not meta.get("error")
+    return bool((person.get("meta") or {}).get("matched")) and not failed(person)
 
 
 def read_person(person: Mapping[str, Any]) -> Found:
     """One person in our words. The match is on the address: whether it is the owner we asked for is left open."""
     if not _matched(person):
-        return Found(matched=False, codes=("error",) if (person.get("meta") or {}).get("error") else ("no-match",))
+        return Found(matched=False, codes=("error" if failed(person) else "no-match",))
     name = person.get("name") or {}
     emails = (email_address(item.get("email")) for item in person.get("emails") or [])
     return Found(

@@ -1,0 +1,47 @@
+-- name: code_map
+select code, is_verified, cast(status as text) as status, line_type from app.verification_code_map where provider = :provider and channel = :channel;
+
+-- name: claim
+-- The oldest unchecked points that nobody is checking now, each with the lead it is paid for. Locked until the reservation is committed.
+select p.id as contact_point_id, p.contact_id, p.kind, p.value, d.lead_id
+  from app.verification_due d
+  join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id
+ where d.org_id = cast(:org_id as int) and d.kind = :kind and d.playbook = :playbook
+   and not exists (select 1 from app.vendor_calls v where v.org_id = d.org_id and v.contact_point_id = d.contact_point_id and v.status = 'reserved')
+ order by d.added_at, d.contact_point_id
+ limit cast(:limit as int)
+   for update of p skip locked;
+
+-- name: mark_invalid
+-- A value that no longer opens under any key cannot be checked or used.
+update app.contact_points set is_invalid = true where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[]));
+
+-- name: record
+-- Only the first to write a check counts it; a listing on a do-not-call registry is never forgotten.
+update app.contact_points p
+   set verified = x.verified, status = cast(x.status as app.email_status), codes = x.codes, verified_at = app.now(),
+       line_type = case when p.kind = 'phone' then coalesce(x.line_type, p.line_type, 'unknown') end,
+       line_type_checked_at = case when p.kind = 'phone' and x.line_type is not null then app.now() else p.line_type_checked_at end,
+       dnc_listed = case when x.dnc is null then p.dnc_listed else coalesce(p.dnc_listed, false) or x.dnc end,
+       dnc_checked_at = case when x.dnc is null then p.dnc_checked_at else app.now() end
+  from jsonb_to_recordset(cast(:checks as jsonb)) as x(point_id bigint, verified boolean, status text, codes text[], line_type text, dnc boolean)
+ where p.org_id = cast(:org_id as int) and p.id = x.point_id and p.verified_at is null
+returning p.id, p.contact_id, p.kind, p.verified, cast(p.status as text) as status;
+
+-- name: touch_leads
+-- A score that looked at the old facts is out of date.
+update app.leads l set facts_changed_at = app.now(), scored_at = null
+ where l.org_id = cast(:org_id as int) and l.contact_id = any(cast(:contact_ids as bigint[])) and l.merged_into is null
+returning l.id, l.contact_id;
+
+-- name: suppress_litigators
+with people as (
+  update app.contacts set is_litigator = true
+   where org_id = cast(:org_id as int) and id = any(cast(:contact_ids as bigint[]))
+  returning id
+)
+insert into app.suppressions (org_id, kind, contact_id, value, reason, method, actor, created_at)
+select cast(:org_id as int), 'contact', id, null, 'SUPP_LEGAL', 'file', :actor, app.now() from people
+union all
+select distinct cast(:org_id as int), 'phone', cast(null as bigint), v.value, 'SUPP_LEGAL', 'file', :actor, app.now() from unnest(cast(:phones as text[])) as v(value)
+on conflict do nothing;

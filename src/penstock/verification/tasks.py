@@ -1,0 +1,272 @@
+"""The pump of verification: claim unchecked points, buy checks in batches, write what they say."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import enrichment as bank
+from penstock import journey
+from penstock.core import clock, dlq
+from penstock.core.context import Context
+from penstock.core.db import execute, rows
+from penstock.core.errors import NotConfigured
+from penstock.core.sqlfile import load
+from penstock.enrichment import Bought, CallRequest, Claim, Outcome
+from penstock.playbook import Check, Playbook
+from penstock.providers import Reply, account, email, phone
+from penstock.providers.checks import Checker, Report
+from penstock.verification import rules
+from penstock.verification.rules import Meaning, Verdict
+
+SQL = load(__package__)
+STAGE = "verification"
+REGISTRIES = {"email": email.REGISTRY, "phone": phone.REGISTRY}
+VERIFIED = {"email": "email_verified", "phone": "phone_verified"}
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One kind of check of one playbook, ready to be bought."""
+
+    org_id: int
+    playbook: Playbook
+    terms: Check
+    checker: Checker
+    code_map: Mapping[str, Meaning]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A claimed point with its opened value and the ledger's word."""
+
+    point: RowMapping
+    value: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A point with the outcome of its check; a report that never came leaves it undecided."""
+
+    point: RowMapping
+    claim: Claim
+    report: Report
+    verdict: Verdict
+
+
+async def pump(ctx: Context, org_id: int) -> int:
+    """Check every contact point that is due; gives how many were dealt with."""
+    async with ctx.db.tenant(org_id) as db:
+        await bank.doubt_abandoned(db, org_id)
+    done = 0
+    for playbook in ctx.playbooks.values():
+        for terms in playbook.checks:
+            done += await _do_kind(ctx, org_id, playbook, terms)
+    return done
+
+
+async def _do_kind(ctx: Context, org_id: int, playbook: Playbook, terms: Check) -> int:
+    try:
+        vendor = account(ctx.settings, terms.vendor, capability=terms.capability)
+    except NotConfigured as missing:
+        log.warning("vendor_not_connected", vendor=terms.vendor, fix=missing.fix)  # the points wait
+        return 0
+    async with ctx.db.tenant(org_id) as db:
+        known = await rows(db, SQL["code_map"], provider=terms.vendor, channel=terms.kind)
+    code_map = {row["code"]: Meaning(row["is_verified"], row["status"], row["line_type"]) for row in known}
+    checker = REGISTRIES[terms.capability][terms.vendor](ctx.http, vendor)
+    desk = Desk(org_id, playbook, terms, checker, code_map)
+    async with asyncio.TaskGroup() as group:
+        lines = [group.create_task(_drain(ctx, desk)) for _ in range(ctx.settings.vendors.concurrency)]
+    return sum(line.result() for line in lines)
+
+
+async def _drain(ctx: Context, desk: Desk) -> int:
+    """Batch after batch until nothing is left, or nothing moves (circuit open, cap reached, others at work)."""
+    done = 0
+    while moved := await _do_batch(ctx, desk):
+        done += moved
+    return done
+
+
+async def _do_batch(ctx: Context, desk: Desk) -> int:
+    """One batch; gives how many points left the view."""
+    asked, unreadable, wait_s = await _claim(ctx, desk)
+    while wait_s:
+        if wait_s > bank.PATIENCE_S:
+            return 0
+        await asyncio.sleep(wait_s)
+        asked, unreadable, wait_s = await _claim(ctx, desk)
+    if not asked:
+        return unreadable
+    began = clock.stopwatch()
+    bought = await _buy(ctx, desk, [item for item in asked if item.claim.outcome is Outcome.RESERVED])
+    duration_ms = round((clock.stopwatch() - began) * 1000)
+    checked, failed = _judge(desk, asked, bought)
+    async with ctx.db.tenant(desk.org_id) as db:
+        recorded = await _record(db, desk, checked, duration_ms)
+        for item, error in failed:
+            payload = {"vendor": desk.terms.vendor, "call_id": item.claim.call_id}
+            point_id = str(item.point["contact_point_id"])
+            await dlq.put(db, desk.org_id, stage=STAGE, item=point_id, payload=payload, error=error)
+    return recorded + len(failed) + unreadable
+
+
+async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
+    """A batch of points with the ledger's word on each, committed; how many could not be opened; seconds to wait."""
+    vendor, org_id = desk.terms.vendor, desk.org_id
+    rate = getattr(ctx.settings.vendors, vendor).requests_per_s
+    where = {"org_id": org_id, "kind": desk.terms.kind, "playbook": desk.playbook.name}
+    async with ctx.db.tenant(org_id) as db:
+        points = await rows(db, SQL["claim"], **where, limit=desk.checker.batch_size)
+        if not points:
+            return [], 0, 0.0
+        if wait_s := await bank.admit(db, org_id, vendor, requests_per_s=rate):
+            return [], 0, wait_s
+        opened = [(point, _open(ctx, org_id, point["value"])) for point in points]
+        lost = [point["contact_point_id"] for point, value in opened if value is None]
+        if lost:
+            await execute(db, SQL["mark_invalid"], org_id=org_id, ids=lost)
+        usable = [(point, value) for point, value in opened if value is not None]
+        requests = [_request(desk, point, value) for point, value in usable]
+        claims = await bank.reserve(ctx, db, org_id, requests)
+    asked = [Asked(point, value, claim) for (point, value), claim in zip(usable, claims, strict=True)]
+    return asked, len(lost), 0.0
+
+
+def _open(ctx: Context, org_id: int, sealed: str) -> str | None:
+    try:
+        return ctx.sealer.open(org_id, sealed)
+    except ValueError:
+        return None
+
+
+def _request(desk: Desk, point: RowMapping, value: str) -> CallRequest:
+    return CallRequest(
+        vendor=desk.terms.vendor,
+        operation=desk.terms.operation,
+        request_key=value,
+        price_cents=desk.terms.price_cents,
+        fresh_days=desk.terms.fresh_days,
+        lead_id=point["lead_id"],
+        contact_id=point["contact_id"],
+        contact_point_id=point["contact_point_id"],
+        playbook=desk.playbook.name,
+    )
+
+
+async def _buy(ctx: Context, desk: Desk, asked: Sequence[Asked]) -> Bought:
+    if not asked:
+        return Bought()
+    values = [item.value for item in asked]
+
+    async def fetch() -> list[Reply]:
+        return await desk.checker.fetch(values)
+
+    return await bank.buy(ctx, desk.org_id, desk.terms.vendor, [item.claim for item in asked], fetch)
+
+
+def _judge(desk: Desk, asked: Sequence[Asked], bought: Bought) -> tuple[list[Checked], list[tuple[Asked, str]]]:
+    """The points that are done, and those that failed with the reason. The others are still due."""
+    fresh = {claim.call_id: reply.raw for claim, reply in bought.answered}
+    doubtful = {claim.call_id for claim in bought.in_doubt}
+    refused = {claim.call_id: reason for claim, reason in bought.refused}
+    checked: list[Checked] = []
+    failed: list[tuple[Asked, str]] = []
+    for item in asked:
+        claim = item.claim
+        raw = fresh.get(claim.call_id) if claim.outcome is Outcome.RESERVED else claim.answer
+        if raw is not None:
+            try:
+                report = desk.checker.read(raw)
+            except Exception as error:  # one strange record must not hold its batch
+                log.exception("vendor_answer_unreadable", vendor=desk.terms.vendor, call_id=claim.call_id)
+                failed.append((item, f"the answer cannot be read ({type(error).__name__})"))
+            else:
+                checked.append(Checked(item.point, claim, report, rules.judge(report.codes, desk.code_map)))
+        elif claim.call_id in refused and claim.outcome is Outcome.RESERVED:
+            failed.append((item, refused[claim.call_id]))
+        elif word := _never(claim, doubtful):
+            checked.append(Checked(item.point, claim, Report(codes=(word,)), rules.UNDECIDED))
+    return checked, failed
+
+
+def _never(claim: Claim, doubtful: set[int | None]) -> str | None:
+    """Why no answer will come for this claim, as a code for the point; None if it may still come."""
+    if claim.outcome is Outcome.IN_DOUBT or (claim.outcome is Outcome.RESERVED and claim.call_id in doubtful):
+        return Outcome.IN_DOUBT.value
+    return claim.outcome.value if claim.outcome in (Outcome.OVER_LEAD_CAP, Outcome.REFUSED) else None
+
+
+async def _record(db: AsyncConnection, desk: Desk, checked: Sequence[Checked], duration_ms: int) -> int:
+    """Write the checks onto the points, close the calls, wake the scoring of the leads; gives how many were written.
+
+    A point that another worker has written from the same stored answer is left as it is.
+    """
+    if not checked:
+        return 0
+    org_id = desk.org_id
+    written = await rows(db, SQL["record"], org_id=org_id, checks=json.dumps([_check(item) for item in checked]))
+    contacts = sorted({row["contact_id"] for row in written})
+    leads = await rows(db, SQL["touch_leads"], org_id=org_id, contact_ids=contacts)
+    await _suppress_litigators(db, desk, checked)
+    await bank.close(db, org_id, [item.claim for item in checked])
+    await dlq.clear(db, org_id, stage=STAGE, items=[str(row["id"]) for row in written])
+    await journey.announce(db, org_id, _events(desk, written, leads, duration_ms))
+    return len(written)
+
+
+def _check(item: Checked) -> dict[str, Any]:
+    line_type = item.report.line_type.value if item.report.line_type else item.verdict.line_type
+    return {
+        "point_id": item.point["contact_point_id"],
+        "verified": item.verdict.verified,
+        "status": item.verdict.status,
+        "codes": list(item.report.codes),
+        "line_type": line_type,
+        "dnc": item.report.dnc,
+    }
+
+
+async def _suppress_litigators(db: AsyncConnection, desk: Desk, checked: Sequence[Checked]) -> None:
+    points = [item.point for item in checked if item.report.tcpa]
+    if points:
+        await execute(
+            db,
+            SQL["suppress_litigators"],
+            org_id=desk.org_id,
+            contact_ids=[point["contact_id"] for point in points],
+            phones=[point["value"] for point in points],
+            actor=f"{STAGE}:{desk.terms.vendor}",
+        )
+
+
+def _events(
+    desk: Desk, written: Sequence[RowMapping], leads: Sequence[RowMapping], duration_ms: int
+) -> list[journey.Event]:
+    of_contact: dict[int, list[object]] = {}
+    for lead in leads:
+        of_contact.setdefault(lead["contact_id"], []).append(lead["id"])
+    return [
+        journey.Event(
+            VERIFIED[point["kind"]] if point["verified"] else "contact_point_failed",
+            str(lead_id),
+            STAGE,
+            {
+                "contact_point_id": point["id"],
+                "kind": point["kind"],
+                "status": point["status"],
+                "vendor": desk.terms.vendor,
+            },
+            duration_ms=duration_ms,
+        )
+        for point in written
+        for lead_id in of_contact.get(point["contact_id"], [])
+    ]
