@@ -144,6 +144,8 @@ async def test_a_caller_beyond_the_rate_waits_and_is_told_how_long(ctx: Context,
         assert int(guesses[3].headers["retry-after"]) >= 1
         assert (await client.post("/v1/token", json={})).status_code == 429, "guessing used up the address's rate"
         assert (await client.get("/healthz")).status_code == 200
+        opt_outs = {(await client.post("/unsubscribe/no-such-token")).status_code for _ in range(5)}
+        assert 429 not in opt_outs, "an opt-out is never turned away"
 
 
 async def test_every_answer_has_a_request_id(cast: Cast, client: httpx.AsyncClient) -> None:

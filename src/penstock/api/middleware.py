@@ -17,8 +17,10 @@ from penstock.insight import metrics
 log = structlog.get_logger(__name__)
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# Vendors prove themselves by signature and come in bursts; probes and scrapes must never be turned away.
-_UNLIMITED: Final = ("/webhooks/", "/healthz", "/readyz", "/metrics")
+# Vendors prove themselves by signature and come in bursts; one mail scanner may open a thousand people's links, and an
+# opt-out must never be turned away; probes and scrapes neither.
+_UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/healthz", "/readyz", "/metrics")
+_UPLOADS: Final = "/v1/uploads"
 
 
 class RequestContext:
@@ -67,23 +69,27 @@ def route_template(scope: Scope) -> str:
 class LimitAnonymous:
     """Holds callers without credentials to a rate per IP address; the others are counted where they are known."""
 
-    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, upload_limiter: RateLimiter) -> None:
         self.app = app
         self.limiter = limiter
+        self.upload_limiter = upload_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection, or answer 429 with `Retry-After`."""
-        if scope["type"] == "http" and self._counts(scope) and (wait := self.limiter.wait_s(f"ip:{address(scope)}")):
+        if scope["type"] == "http" and (wait := self._wait_s(scope)):
             refusal = problem(TooMany, fix=f"wait {wait} s", retry_after_s=wait)
             await refusal(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    @staticmethod
-    def _counts(scope: Scope) -> bool:
+    def _wait_s(self, scope: Scope) -> int:
         path: str = scope["path"]
         known_later = path.startswith("/v1/") and "authorization" in Headers(scope=scope)
-        return not known_later and not path.startswith(_UNLIMITED)
+        if known_later or path.startswith(_UNLIMITED):
+            return 0
+        # A signed upload is not signed in: its key is found by the stage, under a rate of its own.
+        limiter = self.upload_limiter if path == _UPLOADS and scope["method"] == "POST" else self.limiter
+        return limiter.wait_s(f"ip:{address(scope)}")
 
 
 def address(scope: Scope) -> str:
