@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from tests.factories import make_lead
 
-from penstock.core import clock
+from factories import make_lead
+from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
 from penstock.enrichment import ledger
@@ -147,20 +149,14 @@ async def test_a_late_answer_to_a_call_in_doubt_is_still_an_answer(ctx: Context)
     assert await outcomes(ctx, question()) == ["answered"]
 
 
-async def test_a_dead_workers_reservation_is_in_doubt_at_once_and_any_after_ten_minutes(
-    ctx: Context,
-) -> None:
+async def test_a_dead_workers_reservation_is_in_doubt_at_once_and_any_after_ten_minutes(ctx: Context) -> None:
+    await workers.register(ctx)
     await reserve(ctx, question())
     async with ctx.db.tenant(1) as db:
         assert await ledger.doubt_abandoned(db, 1) == 0
-        await execute(
-            db,
-            text(
-                "insert into app.workers (id, host, pid, started_at, last_seen_at, stopped_at) "
-                "values (:id, 'h', 1, app.now(), app.now(), app.now())"
-            ),
-            id=ctx.worker_id,
-        )
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    await execute_one(ctx, f"update app.workers set pid = {int(ended.stdout)}")
+    async with ctx.db.tenant(1) as db:
         assert await ledger.doubt_abandoned(db, 1) == 1
     await execute_one(ctx, "delete from app.workers")
     await reserve(ctx, question("b"))

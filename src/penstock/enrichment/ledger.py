@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.core import workers
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
 from penstock.core.sqlfile import load
@@ -123,7 +124,8 @@ async def doubt(db: AsyncConnection, org_id: int, claims: Sequence[Claim], *, er
 
 async def doubt_abandoned(db: AsyncConnection, org_id: int) -> int:
     """Mark the reservations of dead workers; gives how many."""
-    return await execute(db, SQL["doubt_abandoned"], org_id=org_id)
+    gone = [str(worker) for worker in await workers.dead(db)]
+    return await execute(db, SQL["doubt_abandoned"], org_id=org_id, dead=gone)
 
 
 async def close(db: AsyncConnection, org_id: int, claims: Sequence[Claim]) -> None:

@@ -99,11 +99,11 @@ update app.vendor_calls set status = 'in_doubt', error = :error
  where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and status = 'reserved';
 
 -- name: doubt_abandoned
--- Whoever reserved these is gone: stopped, or silent for longer than any call lasts.
+-- Whoever reserved these is gone, or has waited longer than any call lasts.
 update app.vendor_calls v set status = 'in_doubt', error = 'the worker died between reservation and answer'
  where v.org_id = cast(:org_id as int) and v.status = 'reserved'
    and (v.reserved_at < app.now() - interval '10 minutes'
-        or exists (select 1 from app.workers w where w.id = v.worker_id and w.stopped_at is not null));
+        or v.worker_id = any(cast(:dead as uuid[])));
 
 -- name: close
 -- The facts are written (or there are none to come): applied, or settled for what stayed in doubt.

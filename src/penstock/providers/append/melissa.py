@@ -23,7 +23,10 @@ from penstock.providers.contacts import (
 from penstock.providers.melissa_codes import BATCH_SIZE, VENDOR, codes, records_in_order, text
 
 PATH = "/v3/WEB/ContactVerify/doContactVerify"
-COLUMNS = "GrpAddressDetails,GrpParsedAddress,GrpGeocode,GrpNameDetails,GrpDemographicBasic,MoveDate,OwnRent,EstimatedHomeValue"
+COLUMNS = (
+    "GrpAddressDetails,GrpParsedAddress,GrpGeocode,GrpNameDetails,GrpDemographicBasic,"
+    "MoveDate,OwnRent,EstimatedHomeValue"
+)
 LINE_TYPES = {"PS07": LineType.MOBILE, "PS08": LineType.LANDLINE, "PS09": LineType.VOIP}
 
 
