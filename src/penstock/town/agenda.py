@@ -48,6 +48,7 @@ class Booking:
     moved_from: str = ""
     moved_to: str = ""
     guests: list[str] = field(default_factory=list)
+    news: int = 0  # how often subscribers were to be told, so that they hear in the right order
 
     @property
     def end(self) -> datetime:

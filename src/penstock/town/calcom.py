@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
@@ -28,6 +29,11 @@ from penstock.town.wire import bearer, body_as_object, hurt, text
 BOOKINGS: Final = ("2024-08-13", "2026-02-25")
 EVENT_TYPES: Final = ("2024-06-14",)
 SLOTS: Final = ("2024-09-04",)
+BOUNDS: Final[dict[str, Callable[[Booking, datetime], bool]]] = {
+    "afterStart": lambda booking, bound: booking.start >= bound,
+    "beforeEnd": lambda booking, bound: booking.end <= bound,
+    "afterUpdatedAt": lambda booking, bound: booking.updated_at > bound,
+}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -130,7 +136,7 @@ class CalCom:
         now = self._town.clock.now()
         try:
             take, skip = int(query.get("take", "100")), int(query.get("skip", "0"))
-            after = parse_instant(query["afterUpdatedAt"]) if "afterUpdatedAt" in query else None
+            bounds = {name: parse_instant(query[name]) for name in BOUNDS if name in query}
             kind = int(query["eventTypeId"]) if "eventTypeId" in query else None
         except ValueError as error:
             return _bad_request(request, f"invalid query: {error}")
@@ -141,7 +147,7 @@ class CalCom:
             if (not wanted or _period(booking, now) in wanted)
             and (not email or booking.attendee.get("email", "").casefold() == email)
             and (kind is None or booking.event_type.id == kind)
-            and (after is None or booking.updated_at > after)
+            and all(BOUNDS[name](booking, bound) for name, bound in bounds.items())
         ]
         page = found[skip : skip + max(1, min(take, 250))]
         pagination = {
@@ -215,7 +221,7 @@ class CalCom:
     async def book_on_page(self, request: Request) -> Response:
         """Book what the form of the page says."""
         kind = self._agenda.named(request.path_params["username"], request.path_params["slug"])
-        form = {name: text(value) for name, value in (await request.form()).items()}
+        form = dict(parse_qsl((await request.body()).decode(errors="replace")))
         attendee = {"name": form.get("name", ""), "email": form.get("email", ""), "timeZone": "America/New_York"}
         try:
             metadata = appointments.metadata_of(dict(request.query_params))

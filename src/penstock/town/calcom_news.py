@@ -19,7 +19,8 @@ class BookingNews(Event):
     """One webhook about one booking. The body is fixed when the booking changes, and the same on every try."""
 
     def __init__(self, town: TownState, trigger: str, booking: Booking, **changes: Any) -> None:
-        super().__init__(actor=f"booking {booking.uid}", key=f"booking {booking.uid} {trigger}")
+        super().__init__(actor=f"booking {booking.uid}", key=f"booking {booking.uid} {booking.news:02d}")
+        booking.news += 1
         self._town = town
         created = town.clock.now()
         body = {"triggerEvent": trigger, "createdAt": stamp(created), "payload": payload(booking, created, **changes)}
@@ -48,11 +49,9 @@ class BookingNews(Event):
         }
 
 
-def announce(town: TownState, trigger: str, booking: Booking, **changes: Any) -> BookingNews:
-    """Send the news as soon as time moves on; returns the event so that a fault can send it at once instead."""
-    news = BookingNews(town, trigger, booking, **changes)
-    town.timetable.add(town.clock.after(timedelta()), news)
-    return news
+def announce(town: TownState, trigger: str, booking: Booking, **changes: Any) -> None:
+    """Send the news as soon as time moves on."""
+    town.timetable.add(town.clock.after(timedelta(minutes=1)), BookingNews(town, trigger, booking, **changes))
 
 
 def payload(booking: Booking, now: datetime, **changes: Any) -> dict[str, Any]:

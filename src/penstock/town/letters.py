@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from html.parser import HTMLParser
 from typing import Final
 
-LINK: Final = re.compile(r"https?://[^\s<>\"'\])]+")
+LINK: Final = re.compile(r"https?://[^\s<>\"']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def open_letter(raw: bytes, *, mailbox: str, nth: int, received_at: datetime, en
     message = message_from_bytes(raw, policy=policy.default)
     assert isinstance(message, EmailMessage)
     plain, markup = _part(message, "plain"), _part(message, "html")
-    links = [link.rstrip(".,;") for link in LINK.findall(plain)] + links_of(markup)
+    links = [link.rstrip(".,;:!?)") for link in LINK.findall(plain)] + links_of(markup)
     name, sender = parseaddr(_header(message, "From"))
     off_list = _header(message, "List-Unsubscribe")
     one_click = LINK.search(off_list) if _header(message, "List-Unsubscribe-Post") else None

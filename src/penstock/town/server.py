@@ -24,6 +24,7 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from penstock.town import places
 from penstock.town.app import make_app
 from penstock.town.mail_server import MailServer
 from penstock.town.state import TownState, new_state
@@ -82,7 +83,8 @@ class CuttableProtocol(H11Protocol):
 
     def _cut(self) -> None:
         sock = self.transport.get_extra_info("socket")
-        if sock is not None:  # linger zero: the peer gets a reset, not an orderly end
+        if sock is not None and not self.transport.is_closing():
+            # linger zero: the peer gets a reset, not an orderly end
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
@@ -101,6 +103,7 @@ async def serve(
     `pace` None: simulated time, moved by PUT /town/clock and POST /town/advance. A number: the wall clock, with people
     living that many times as fast.
     """
+    places.codes_by_state()  # half a second of reading, better now than inside the first request
     town = new_state(seed, pace=pace, patience=patience)
     listening = socket.create_server((HOST, port), backlog=512)
     loop = asyncio.get_running_loop()
@@ -149,9 +152,11 @@ async def _live(town: TownState) -> None:
 def stop_at_end_of_input() -> None:
     """End this process when its standard input closes, as it does when the process that holds the other end dies."""
 
+    descriptor = sys.stdin.fileno()
+
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
-            pass
+        while os.read(descriptor, 4096):  # not the buffered reader: its lock would be ours when the process ends
+            continue
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
