@@ -69,6 +69,12 @@ class ConsentClaims:
     text: str
     issued_at: int
     expires_at: int
+    audience: str
+
+    def check_audience(self, host: str) -> None:
+        """Raises TokenRefused if the token was issued for another host."""
+        if self.audience != host:
+            raise TokenRefused("other audience")
 
 
 def new_nonce() -> str:
@@ -108,10 +114,10 @@ def issue_consent(
     return sign(CONSENT, payload, keys.keys[keys.current])
 
 
-def read_consent(token: str, keys: Keys, *, audience: str, now: datetime) -> ConsentClaims:
-    """The claims of a genuine, current token for this host.
+def read_consent(token: str, keys: Keys, *, now: datetime) -> ConsentClaims:
+    """The claims of a genuine, current token. Raises TokenRefused.
 
-    Raises TokenRefused. Whether it was used is the database's to say.
+    Whose host it is for is checked by `check_audience`; whether it was used is the database's to say.
     """
     payload = _open(CONSENT, token, keys)
     seconds = now.timestamp()
@@ -126,11 +132,10 @@ def read_consent(token: str, keys: Keys, *, audience: str, now: datetime) -> Con
             text=str(payload["txt"]),
             issued_at=int(payload["iat"]),
             expires_at=int(payload["exp"]),
+            audience=str(payload["aud"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TokenRefused("claims missing") from error
-    if payload.get("aud") != audience:
-        raise TokenRefused("other audience")
     if claims.issued_at > seconds + CLOCK_SKEW_S:
         raise TokenRefused("issued in the future")
     if seconds >= claims.expires_at:
@@ -159,18 +164,16 @@ def sign(domain: str, payload: Mapping[str, Any], key: bytes) -> str:
     return f"{body}.{encode(_mac(domain, body, key))}"
 
 
-def form_mark(token: str, idempotency_key: str, keys: Keys) -> str:
-    """The hidden field that ties a form to the page we served for this token."""
-    return encode(_mac(FORM, f"{token} {idempotency_key}", keys.keys[keys.current]))
+def form_mark(keys: Keys, *fields: str) -> str:
+    """The hidden field that ties a form to the page we served: a signature over what the page fixed."""
+    return encode(_mac(FORM, canonical(fields), keys.keys[keys.current]))
 
 
-def form_mark_holds(mark: str, token: str, idempotency_key: str, keys: Keys) -> bool:
+def form_mark_holds(mark: str, keys: Keys, *fields: str) -> bool:
     """Whether the hidden field came from our own page."""
     given = mark.encode("utf-8", "replace")
-    return any(
-        hmac.compare_digest(given, encode(_mac(FORM, f"{token} {idempotency_key}", key)).encode())
-        for key in keys.keys.values()
-    )
+    marks = [encode(_mac(FORM, canonical(fields), key)).encode() for key in keys.keys.values()]
+    return any(hmac.compare_digest(given, expected) for expected in marks)
 
 
 def encode(raw: bytes) -> str:
