@@ -76,7 +76,8 @@ def test_a_propstream_export_is_recognised_and_read() -> None:
 
 def test_a_skip_trace_export_is_recognised_by_its_own_columns() -> None:
     record = only(
-        "First Name,Last Name,Company Name,Street Address,City,State,Zip,Mail Street Address,Mail City,Mail State,Mail Zip,"
+        "First Name,Last Name,Company Name,Street Address,City,State,Zip,Mail Street Address,"
+        "Mail City,Mail State,Mail Zip,"
         "Cell,Cell 2,Landline,Email 1\n"
         "Ada,Sample,,1 OAK ST APT 2,TAMPA,FL,33602,1 Oak St #2,Tampa,FL,33602,8135550100,8135550100,813-555-0102,\n"
     )

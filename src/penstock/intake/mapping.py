@@ -91,7 +91,7 @@ class _Strict(BaseModel):
 
 
 class Unless(_Strict):
-    """A condition on a row: the column's text matches the expression."""
+    """A condition on a row: the column's text matches the expression, in any case."""
 
     column: str
     matches: str
@@ -186,7 +186,7 @@ class Plan:
                 raw[name] = cell
                 taken.add(name)
         for i, name, values in self.lookups:
-            if value := values.get(cells[i].strip()):
+            if value := values.get(cells[i].strip().casefold()):
                 raw[name] = value
         for places, name, join, unless in self.joins:
             parts = [cells[i].strip() for i in places]
@@ -283,7 +283,9 @@ def _by_map(one: MapFile, header: list[str]) -> Plan:
     made.columns = [(i, name) for column, name in one.columns.items() if (i := place(column)) is not None]
     made.splits = [(i, names) for column, names in one.splits.items() if (i := place(column)) is not None]
     made.lookups = [
-        (i, name, look.values) for name, look in one.lookups.items() if (i := place(look.column)) is not None
+        (i, name, {code.casefold(): word for code, word in look.values.items()})
+        for name, look in one.lookups.items()
+        if (i := place(look.column)) is not None
     ]
     for name, join in one.joins.items():
         places = [i for column in join.columns if (i := place(column)) is not None]
@@ -291,7 +293,7 @@ def _by_map(one: MapFile, header: list[str]) -> Plan:
             test = join.unit_unless
             where = None if test is None else place(test.column)
             made.joins.append(
-                (places, name, join, None if test is None or where is None else (where, re.compile(test.matches)))
+                (places, name, join, None if test is None or where is None else (where, re.compile(test.matches, re.I)))
             )
     if one.columns and not (made.columns or made.splits or made.joins):
         raise BadFile(f"The file has none of the columns that the map {one.name!r} names. It has: {_listed(header)}.")

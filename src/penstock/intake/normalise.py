@@ -301,7 +301,7 @@ def mak(value: str) -> str | None:
 def county(value: str) -> str | None:
     """Upper case, without the word county: "Hillsborough County" -> HILLSBOROUGH."""
     found = text(value)
-    return None if found is None else _COUNTY_WORD.sub("", found.upper().replace(".", "")) or None
+    return None if found is None else _COUNTY_WORD.sub("", re.sub(r"[./]", "", found.upper())) or None
 
 
 @lru_cache(maxsize=1)

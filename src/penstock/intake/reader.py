@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple, cast
 
+from typing_extensions import Buffer
+
 from penstock.core.errors import InvalidInput
 
 MAX_CELL: Final = 64 * 1024  # characters; a longer cell is a broken quote or not a value anybody can use
@@ -223,12 +225,28 @@ class _Lines:
         return line
 
 
+class _Borrowed(io.RawIOBase):
+    """The caller's stream as a raw one; it stays the caller's to close."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
 def _unpacked(stream: BinaryIO) -> io.BufferedReader:
     """The stream without its gzip wrapping, told by its first bytes and not by a name."""
-    plain = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
+    plain: io.BufferedReader = io.BufferedReader(_Borrowed(stream), SAMPLE)
     if plain.peek(2)[:2] != b"\x1f\x8b":
         return plain
-    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=plain)), SAMPLE)
+    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=plain, mode="rb")), SAMPLE)
 
 
 def _decoded(data: io.BufferedReader) -> tuple[io.TextIOWrapper, str]:

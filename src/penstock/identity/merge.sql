@@ -1,0 +1,385 @@
+-- The merge of a staged file, in sets. `incoming` holds the rows as cleaned; `touched` one line per place of the file.
+-- "Later non-empty values win": a place's lines are first folded into its first line, so that what follows sees one line
+-- per place.
+
+-- name: open_staging
+create temp table incoming (
+  row_number int not null, mak text, apn_raw text, state text, county text, address_line1 text, address_line2 text, city text,
+  postal_code text, zip4 text, numbered boolean not null, lat double precision, lng double precision, land_use text,
+  year_built int, bedrooms numeric, bathrooms numeric, building_sqft int, lot_sqft bigint, property_value numeric,
+  estimated_equity numeric, mortgage_balance numeric, last_sale_date date, last_sale_price numeric, owner_occupied boolean,
+  owner_first_name text, owner_last_name text, owner_full_name text, owner_company text, age int,
+  mailing_line1 text, mailing_line2 text, mailing_city text, mailing_state text, mailing_postal_code text,
+  do_not_mail boolean, litigator boolean, deceased_owner boolean, vendor_record_id text, vendor_list_id text, points text
+) on commit drop;
+
+-- name: open_places
+create temp table placed (row_number int not null, place int not null, outcome text not null, first_row int not null) on commit drop;
+
+-- name: open_touched
+create temp table touched (
+  place int not null, first_row int not null, is_new boolean not null, property_id bigint, mak text, apn_key text, addr_hash text,
+  content_hash text, changed boolean not null default true, lead_id uuid, contact_id bigint, lead_is_new boolean not null default false
+) on commit drop;
+
+-- name: make_keys
+-- A parcel number is a key only within a known county; an address only with a house number.
+create temp table keyed on commit drop as
+select row_number, mak,
+       case when state is not null and county is not null then state || '/' || county || '/' || api.clean_apn(apn_raw) end as apn_key,
+       case when numbered then api.compute_addr_hash(address_line1, address_line2, city, state, postal_code) end as addr_hash,
+       vendor_record_id as vendor
+  from incoming;
+
+-- name: analyze_staging
+analyze incoming;
+
+-- name: analyze_keys
+analyze keyed;
+
+-- name: one_at_a_time
+select pg_advisory_xact_lock(hashtextextended('identity.merge', cast(:org_id as int)));
+
+-- name: known_places
+-- Every living property that holds any key of the file, with all its keys. A shared address (see insert_properties) is none.
+with held as (
+  select p.id from keyed k join app.properties p on p.mak = k.mak where p.merged_into is null
+  union
+  select p.id from keyed k join app.properties p
+      on p.state = split_part(k.apn_key, '/', 1) and p.county = split_part(k.apn_key, '/', 2) and p.apn = split_part(k.apn_key, '/', 3)
+   where p.merged_into is null
+  union
+  select p.id from keyed k join app.properties p on p.addr_hash = k.addr_hash where p.merged_into is null
+  union
+  select v.property_id from keyed k join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = k.vendor
+)
+select p.id, p.mak, case when p.apn is not null and p.state is not null and p.county is not null then p.state || '/' || p.county || '/' || p.apn end as apn_key,
+       case when p.addr_hash not like 'shared:%' then p.addr_hash end as addr_hash,
+       coalesce(array_agg(v.vendor_record_id) filter (where v.vendor_record_id is not null), '{}') as vendors
+  from held h
+  join app.properties p on p.id = h.id
+  left join app.property_vendor_ids v on v.property_id = p.id and v.source = cast(:source as text)
+   and v.vendor_record_id in (select vendor from keyed)
+ group by p.org_id, p.id
+ order by p.id;
+
+-- name: analyze_placed
+analyze placed;
+
+-- name: analyze_touched
+analyze touched;
+
+-- name: fold_repeated
+-- Places with several lines: the later non-empty value of each fact; what belongs together (owner, mailing address,
+-- coordinates, sale) is taken from one line. The newest sale counts, not the last line.
+with lines as (
+  select i.*, d.first_row, k.addr_hash, t.addr_hash as kept_hash
+    from placed d
+    join touched t on t.place = d.place
+    join incoming i on i.row_number = d.row_number
+    join keyed k on k.row_number = d.row_number
+   where d.place in (select place from placed where outcome = 'duplicate_in_file')
+), folded as (
+  select first_row,
+         (array_agg(apn_raw order by row_number) filter (where apn_raw is not null))[1] as apn_raw,
+         (array_agg(row_number order by (addr_hash is not null and addr_hash = kept_hash) desc, (address_line1 is not null) desc, row_number))[1] as address_row,
+         (array_agg(state order by row_number) filter (where state is not null))[1] as state,
+         (array_agg(county order by row_number) filter (where county is not null))[1] as county,
+         max(row_number) filter (where lat is not null and lng is not null) as point_row,
+         (array_agg(land_use order by row_number desc) filter (where land_use is not null))[1] as land_use,
+         (array_agg(year_built order by row_number desc) filter (where year_built is not null))[1] as year_built,
+         (array_agg(bedrooms order by row_number desc) filter (where bedrooms is not null))[1] as bedrooms,
+         (array_agg(bathrooms order by row_number desc) filter (where bathrooms is not null))[1] as bathrooms,
+         (array_agg(building_sqft order by row_number desc) filter (where building_sqft is not null))[1] as building_sqft,
+         (array_agg(lot_sqft order by row_number desc) filter (where lot_sqft is not null))[1] as lot_sqft,
+         (array_agg(property_value order by row_number desc) filter (where property_value is not null))[1] as property_value,
+         (array_agg(estimated_equity order by row_number desc) filter (where estimated_equity is not null))[1] as estimated_equity,
+         (array_agg(mortgage_balance order by row_number desc) filter (where mortgage_balance is not null))[1] as mortgage_balance,
+         (array_agg(owner_occupied order by row_number desc) filter (where owner_occupied is not null))[1] as owner_occupied,
+         (array_agg(row_number order by last_sale_date desc nulls last, row_number desc) filter (where last_sale_price is not null or last_sale_date is not null))[1] as sale_row,
+         max(row_number) filter (where coalesce(owner_full_name, owner_company) is not null) as owner_row,
+         max(row_number) filter (where mailing_line1 is not null) as mailing_row,
+         (array_agg(age order by row_number desc) filter (where age is not null))[1] as age,
+         bool_or(do_not_mail) as do_not_mail, bool_or(litigator) as litigator, bool_or(deceased_owner) as deceased_owner,
+         (array_agg(vendor_record_id order by row_number) filter (where vendor_record_id is not null))[1] as vendor_record_id
+    from lines group by first_row
+)
+update incoming i set
+       apn_raw = f.apn_raw, address_line1 = a.address_line1, address_line2 = a.address_line2, city = a.city, postal_code = a.postal_code, zip4 = a.zip4,
+       state = coalesce(a.state, f.state), county = f.county, lat = g.lat, lng = g.lng, land_use = f.land_use, year_built = f.year_built,
+       bedrooms = f.bedrooms, bathrooms = f.bathrooms, building_sqft = f.building_sqft, lot_sqft = f.lot_sqft, property_value = f.property_value,
+       estimated_equity = f.estimated_equity, mortgage_balance = f.mortgage_balance, owner_occupied = f.owner_occupied,
+       last_sale_date = s.last_sale_date, last_sale_price = s.last_sale_price,
+       owner_first_name = o.owner_first_name, owner_last_name = o.owner_last_name, owner_full_name = o.owner_full_name, owner_company = o.owner_company,
+       mailing_line1 = m.mailing_line1, mailing_line2 = m.mailing_line2, mailing_city = m.mailing_city, mailing_state = m.mailing_state, mailing_postal_code = m.mailing_postal_code,
+       age = f.age, do_not_mail = f.do_not_mail, litigator = f.litigator, deceased_owner = f.deceased_owner, vendor_record_id = f.vendor_record_id
+  from folded f
+  left join incoming a on a.row_number = f.address_row
+  left join incoming g on g.row_number = f.point_row
+  left join incoming s on s.row_number = f.sale_row
+  left join incoming o on o.row_number = f.owner_row
+  left join incoming m on m.row_number = f.mailing_row
+ where i.row_number = f.first_row;
+
+-- name: hash_content
+-- What the file says of each place, as one hash: a place of which nothing new is said costs one narrow write.
+update touched t set content_hash = c.hash, changed = s.content_hash is distinct from c.hash
+  from (select t.place, t.property_id,
+               encode(sha256(convert_to(cast(row(i.mak, i.apn_raw, i.state, i.county, i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use, i.year_built,
+                 i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
+                 i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.age, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
+                 i.do_not_mail, i.litigator, i.deceased_owner) as text), 'UTF8')), 'hex') as hash
+          from touched t join incoming i on i.row_number = t.first_row) c
+  left join app.property_seen s on s.property_id = c.property_id
+ where t.place = c.place;
+
+-- name: insert_properties
+-- An address that does not tell the place by itself (another parcel holds it, or it has no house number) is stored with a
+-- mark and the parcel instead of its hash: unique, and never found by an address.
+with made as (
+  insert into app.properties (org_id, mak, apn, apn_raw, state, county, addr_hash, address_line1, address_line2, city, postal_code, zip4, lat, lng, land_use,
+         year_built, bedrooms, bathrooms, building_sqft, lot_sqft, property_value, estimated_equity, mortgage_balance, last_sale_date, last_sale_price, owner_occupied,
+         owner_first_name, owner_last_name, owner_full_name, owner_company, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
+         source, upload_id, row_number)
+  select cast(:org_id as int), t.mak, split_part(t.apn_key, '/', 3), i.apn_raw, coalesce(split_part(t.apn_key, '/', 1), i.state), coalesce(split_part(t.apn_key, '/', 2), i.county),
+         coalesce(t.addr_hash, 'shared:' || coalesce(t.mak, t.apn_key)), i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use,
+         i.year_built, i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
+         i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
+         cast(:source as text), cast(:upload_id as uuid), i.row_number
+    from touched t join incoming i on i.row_number = t.first_row
+   where t.is_new
+   order by t.apn_key, t.place
+  returning id, row_number
+)
+update touched t set property_id = made.id from made where t.is_new and t.first_row = made.row_number;
+
+-- name: update_properties
+-- Keys and address are filled where they were missing, never replaced; facts are replaced by what is newer; rows that
+-- would not change are not written.
+with news as (
+  select t.property_id, t.mak as kept_mak, split_part(t.apn_key, '/', 1) as key_state, split_part(t.apn_key, '/', 2) as key_county, split_part(t.apn_key, '/', 3) as key_apn, t.apn_key, t.addr_hash as kept_hash, i.*
+    from touched t join incoming i on i.row_number = t.first_row
+   where not t.is_new and t.changed
+), merged as (
+  select p.id, coalesce(p.mak, n.kept_mak) as mak,
+         case when n.apn_key is not null then n.key_apn else p.apn end as apn,
+         coalesce(p.apn_raw, n.apn_raw) as apn_raw,
+         case when n.apn_key is not null then n.key_state else coalesce(p.state, n.state) end as state,
+         case when n.apn_key is not null then n.key_county else coalesce(p.county, n.county) end as county,
+         x.takes_address,
+         case when x.takes_address then n.kept_hash else p.addr_hash end as addr_hash,
+         case when x.takes_address or p.address_line1 is null then n.address_line1 else p.address_line1 end as address_line1,
+         case when x.takes_address or p.address_line1 is null then n.address_line2 else p.address_line2 end as address_line2,
+         case when x.takes_address then coalesce(n.city, p.city) else coalesce(p.city, n.city) end as city,
+         case when x.takes_address then coalesce(n.postal_code, p.postal_code) else coalesce(p.postal_code, n.postal_code) end as postal_code,
+         coalesce(n.zip4, p.zip4) as zip4,
+         case when n.lat is not null and n.lng is not null then n.lat else p.lat end as lat,
+         case when n.lat is not null and n.lng is not null then n.lng else p.lng end as lng,
+         coalesce(n.land_use, p.land_use) as land_use, coalesce(n.year_built, p.year_built) as year_built,
+         coalesce(n.bedrooms, p.bedrooms) as bedrooms, coalesce(n.bathrooms, p.bathrooms) as bathrooms,
+         coalesce(n.building_sqft, p.building_sqft) as building_sqft, coalesce(n.lot_sqft, p.lot_sqft) as lot_sqft,
+         coalesce(n.property_value, p.property_value) as property_value, coalesce(n.estimated_equity, p.estimated_equity) as estimated_equity,
+         coalesce(n.mortgage_balance, p.mortgage_balance) as mortgage_balance,
+         case when x.newer_sale then n.last_sale_date else p.last_sale_date end as last_sale_date,
+         case when x.newer_sale then n.last_sale_price else p.last_sale_price end as last_sale_price,
+         coalesce(n.owner_occupied, p.owner_occupied) as owner_occupied,
+         case when x.owner then n.owner_first_name else p.owner_first_name end as owner_first_name,
+         case when x.owner then n.owner_last_name else p.owner_last_name end as owner_last_name,
+         case when x.owner then n.owner_full_name else p.owner_full_name end as owner_full_name,
+         case when x.owner then n.owner_company else p.owner_company end as owner_company,
+         case when x.mailing then n.mailing_line1 else p.mailing_line1 end as mailing_line1,
+         case when x.mailing then n.mailing_line2 else p.mailing_line2 end as mailing_line2,
+         case when x.mailing then n.mailing_city else p.mailing_city end as mailing_city,
+         case when x.mailing then n.mailing_state else p.mailing_state end as mailing_state,
+         case when x.mailing then n.mailing_postal_code else p.mailing_postal_code end as mailing_postal_code
+    from news n
+    join app.properties p on p.id = n.property_id
+   cross join lateral (
+         select n.kept_hash is not null and (p.addr_hash is null or p.addr_hash like 'shared:%') as takes_address,
+                n.last_sale_date is not null and n.last_sale_date >= coalesce(p.last_sale_date, n.last_sale_date)
+                  or (p.last_sale_date is null and n.last_sale_price is not null) as newer_sale,
+                coalesce(n.owner_full_name, n.owner_company) is not null as owner, n.mailing_line1 is not null as mailing) x
+)
+update app.properties p set mak = m.mak, apn = m.apn, apn_raw = m.apn_raw, state = m.state, county = m.county, addr_hash = m.addr_hash, address_line1 = m.address_line1, address_line2 = m.address_line2,
+       city = m.city, postal_code = m.postal_code, zip4 = m.zip4, lat = m.lat, lng = m.lng, land_use = m.land_use, year_built = m.year_built, bedrooms = m.bedrooms, bathrooms = m.bathrooms,
+       building_sqft = m.building_sqft, lot_sqft = m.lot_sqft, property_value = m.property_value, estimated_equity = m.estimated_equity, mortgage_balance = m.mortgage_balance,
+       last_sale_date = m.last_sale_date, last_sale_price = m.last_sale_price, owner_occupied = m.owner_occupied, owner_first_name = m.owner_first_name, owner_last_name = m.owner_last_name,
+       owner_full_name = m.owner_full_name, owner_company = m.owner_company, mailing_line1 = m.mailing_line1, mailing_line2 = m.mailing_line2, mailing_city = m.mailing_city,
+       mailing_state = m.mailing_state, mailing_postal_code = m.mailing_postal_code
+  from merged m
+ where p.id = m.id
+   and (p.mak, p.apn, p.apn_raw, p.state, p.county, p.addr_hash, p.address_line1, p.address_line2, p.city, p.postal_code, p.zip4, p.lat, p.lng, p.land_use, p.year_built, p.bedrooms, p.bathrooms,
+        p.building_sqft, p.lot_sqft, p.property_value, p.estimated_equity, p.mortgage_balance, p.last_sale_date, p.last_sale_price, p.owner_occupied, p.owner_first_name, p.owner_last_name,
+        p.owner_full_name, p.owner_company, p.mailing_line1, p.mailing_line2, p.mailing_city, p.mailing_state, p.mailing_postal_code)
+       is distinct from
+       (m.mak, m.apn, m.apn_raw, m.state, m.county, m.addr_hash, m.address_line1, m.address_line2, m.city, m.postal_code, m.zip4, m.lat, m.lng, m.land_use, m.year_built, m.bedrooms, m.bathrooms,
+        m.building_sqft, m.lot_sqft, m.property_value, m.estimated_equity, m.mortgage_balance, m.last_sale_date, m.last_sale_price, m.owner_occupied, m.owner_first_name, m.owner_last_name,
+        m.owner_full_name, m.owner_company, m.mailing_line1, m.mailing_line2, m.mailing_city, m.mailing_state, m.mailing_postal_code);
+
+-- name: see_properties
+insert into app.property_seen as s (org_id, property_id, first_seen_at, last_seen_at, content_hash)
+select cast(:org_id as int), property_id, app.now(), app.now(), content_hash from touched order by property_id
+on conflict (org_id, property_id) do update
+   set last_seen_at = excluded.last_seen_at, times_seen = s.times_seen + 1, content_hash = excluded.content_hash;
+
+-- name: name_properties
+-- Ids that the source gives the places; an id stays with the place that had it first.
+insert into app.property_vendor_ids (org_id, source, vendor_record_id, vendor_list_id, property_id, first_seen_at)
+select distinct on (i.vendor_record_id) cast(:org_id as int), cast(:source as text), i.vendor_record_id, i.vendor_list_id, t.property_id, app.now()
+  from keyed k
+  join incoming i on i.row_number = k.row_number
+  join placed d on d.row_number = k.row_number
+  join touched t on t.place = d.place
+ where k.vendor is not null
+ order by i.vendor_record_id, k.row_number
+on conflict do nothing;
+
+-- name: make_owners
+-- The owner of each place, told by name and mailing address (the site, where no mailing address is given).
+create temp table owners on commit drop as
+select t.place, t.first_row,
+       api.owner_key(coalesce(i.owner_full_name, i.owner_company),
+         case when i.mailing_line1 is null then concat_ws(' #', i.address_line1, i.address_line2) else concat_ws(' #', i.mailing_line1, i.mailing_line2) end,
+         case when i.mailing_line1 is null then i.city else i.mailing_city end,
+         case when i.mailing_line1 is null then i.state else i.mailing_state end,
+         case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end) as owner_key
+  from touched t join incoming i on i.row_number = t.first_row
+ where coalesce(i.owner_full_name, i.owner_company) is not null;
+
+-- name: merge_owners
+-- One contact per owner. Marks that forbid contact only ever go up.
+insert into app.contacts as c (org_id, owner_key, kind, first_name, last_name, full_name, company, age, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
+       is_deceased, is_litigator, do_not_mail, needs_review_since, review_reason, source, created_at)
+select cast(:org_id as int), o.owner_key, case when max(i.owner_company) is not null and max(i.owner_full_name) is null then 'company' else 'person' end,
+       (array_agg(i.owner_first_name order by o.first_row desc) filter (where i.owner_first_name is not null))[1],
+       (array_agg(i.owner_last_name order by o.first_row desc) filter (where i.owner_last_name is not null))[1],
+       (array_agg(i.owner_full_name order by o.first_row desc) filter (where i.owner_full_name is not null))[1],
+       (array_agg(i.owner_company order by o.first_row desc) filter (where i.owner_company is not null))[1],
+       (array_agg(i.age order by o.first_row desc) filter (where i.age is not null))[1],
+       (array_agg(coalesce(i.mailing_line1, i.address_line1) order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.address_line2 else i.mailing_line2 end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.city else i.mailing_city end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.state else i.mailing_state end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end order by o.first_row desc))[1],
+       coalesce(bool_or(i.deceased_owner), false), coalesce(bool_or(i.litigator), false), coalesce(bool_or(i.do_not_mail), false),
+       case when bool_or(i.deceased_owner) then app.now() end, case when bool_or(i.deceased_owner) then 'the file says that the owner has died' end, cast(:source as text), app.now()
+  from owners o join incoming i on i.row_number = o.first_row
+ group by o.owner_key
+ order by o.owner_key
+on conflict (org_id, owner_key) do update
+   set age = coalesce(excluded.age, c.age), is_deceased = c.is_deceased or excluded.is_deceased, is_litigator = c.is_litigator or excluded.is_litigator,
+       do_not_mail = c.do_not_mail or excluded.do_not_mail, needs_review_since = coalesce(c.needs_review_since, excluded.needs_review_since),
+       review_reason = coalesce(c.review_reason, excluded.review_reason)
+ where (coalesce(excluded.age, c.age), c.is_deceased or excluded.is_deceased, c.is_litigator or excluded.is_litigator, c.do_not_mail or excluded.do_not_mail)
+       is distinct from (c.age, c.is_deceased, c.is_litigator, c.do_not_mail);
+
+-- name: analyze_owners
+analyze owners;
+
+-- name: know_owners
+update touched t set contact_id = coalesce(c.merged_into, c.id)
+  from owners o join app.contacts c on c.owner_key = o.owner_key where t.place = o.place;
+
+-- name: know_leads
+update touched t set lead_id = l.id
+  from app.leads l where l.playbook = cast(:playbook as text) and l.property_id = t.property_id and l.merged_into is null;
+
+-- name: insert_leads
+with made as (
+  insert into app.leads (org_id, playbook, property_id, contact_id, source, vendor_record_id, vendor_list_id, upload_id, row_number, first_seen_at, last_seen_at, facts_changed_at, updated_at)
+  select cast(:org_id as int), cast(:playbook as text), t.property_id, t.contact_id, cast(:source as text), v.vendor_record_id, i.vendor_list_id,
+         cast(:upload_id as uuid), t.first_row, app.now(), app.now(), app.now(), app.now()
+    from touched t
+    join incoming i on i.row_number = t.first_row
+    left join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = i.vendor_record_id and v.property_id = t.property_id
+   where t.lead_id is null
+   order by t.place
+  returning id, property_id
+)
+update touched t set lead_id = made.id, lead_is_new = true from made where t.property_id = made.property_id;
+
+-- name: update_leads
+-- Seen again. Another owner (not another spelling) before anybody was written to: the lead starts over with the new one.
+update app.leads l set last_seen_at = app.now(), updated_at = app.now(),
+       facts_changed_at = case when t.changed then app.now() else l.facts_changed_at end,
+       contact_id = case when x.sold then t.contact_id else coalesce(l.contact_id, t.contact_id) end,
+       waterfall_step = case when x.sold then 0 else l.waterfall_step end,
+       waterfall_exhausted_at = case when x.sold then null else l.waterfall_exhausted_at end
+  from touched t
+  left join app.contacts n on n.id = t.contact_id
+ cross join lateral (select n.id is not null and exists (select 1 from app.leads o join app.contacts c on c.org_id = o.org_id and c.id = o.contact_id
+     where o.id = t.lead_id and o.campaign_status = 'new' and c.id <> n.id
+       and lower(coalesce(c.last_name, c.company)) is distinct from lower(coalesce(n.last_name, n.company))
+       and coalesce(c.last_name, c.company) is not null) as sold) x
+ where l.id = t.lead_id and not t.lead_is_new;
+
+-- name: make_points
+-- The phones and emails of the file, with the lead they came with.
+create temp table points on commit drop as
+select t.place, e.value ->> 0 as kind, e.value ->> 1 as sealed, e.value ->> 2 as line_type,
+       coalesce(cast(e.value ->> 3 as boolean), false) as dnc, coalesce(i.litigator, false) as litigator, i.row_number
+  from incoming i
+  join placed d on d.row_number = i.row_number
+  join touched t on t.place = d.place
+ cross join lateral jsonb_array_elements(cast(i.points as jsonb)) e(value)
+ where i.points is not null;
+
+-- name: analyze_points
+analyze points;
+
+-- name: make_nameless_owners
+-- A phone or email without an owner's name still belongs to somebody.
+with made as (
+  insert into app.contacts (org_id, owner_key, source, created_at)
+  select distinct cast(:org_id as int), 'lead:' || l.id, cast(:source as text), app.now()
+    from points p join touched t on t.place = p.place join app.leads l on l.id = t.lead_id where l.contact_id is null
+  on conflict (org_id, owner_key) do update set source = contacts.source
+  returning id, owner_key
+)
+update app.leads l set contact_id = made.id from made where l.contact_id is null and l.id = cast(substr(made.owner_key, 6) as uuid);
+
+-- name: know_contacts
+-- Who the lead's contact is, which need not be the owner that the file names.
+update touched t set contact_id = l.contact_id from app.leads l where l.id = t.lead_id and l.contact_id is distinct from t.contact_id;
+
+-- name: merge_points
+with made as (
+  insert into app.contact_points as c (org_id, contact_id, kind, value, source, line_type, dnc_listed, dnc_checked_at, added_at)
+  select distinct on (t.contact_id, p.kind, p.sealed) cast(:org_id as int), t.contact_id, p.kind, p.sealed, cast(:source as text),
+         case when p.kind = 'phone' then coalesce(p.line_type, 'unknown') end, case when p.dnc then true end, case when p.dnc then app.now() end, app.now()
+    from points p join touched t on t.place = p.place
+   order by t.contact_id, p.kind, p.sealed, p.dnc desc, p.row_number desc
+  on conflict (org_id, contact_id, kind, value) do update
+     set dnc_listed = true, dnc_checked_at = app.now() where excluded.dnc_listed and c.dnc_listed is distinct from true
+  returning contact_id
+)
+update app.leads l set facts_changed_at = app.now() from (select distinct contact_id from made) m
+ where l.contact_id = m.contact_id and l.facts_changed_at < app.now();
+
+-- name: suppress_litigators
+-- On a litigator list: the person, and each phone and email that came with the mark.
+insert into app.suppressions (org_id, kind, value, contact_id, reason, method, actor, created_at)
+select cast(:org_id as int), 'contact', null, t.contact_id, 'SUPP_LEGAL', 'file', cast(:actor as text), app.now()
+  from touched t where t.contact_id is not null and t.first_row in (select row_number from incoming where litigator)
+ group by t.contact_id
+union all
+select cast(:org_id as int), p.kind, p.sealed, null, 'SUPP_LEGAL', 'file', cast(:actor as text), app.now() from points p where p.litigator group by p.kind, p.sealed
+on conflict do nothing;
+
+-- name: write_outcomes
+insert into app.upload_rows (org_id, upload_id, row_number, outcome, property_id, first_row)
+select cast(:org_id as int), cast(:upload_id as uuid), d.row_number, d.outcome, t.property_id, case when d.outcome = 'duplicate_in_file' then d.first_row end
+  from placed d join touched t on t.place = d.place;
+
+-- name: write_diary
+insert into app.pipeline_events (org_id, at, lead_id, upload_id, event_type, stage, details)
+select cast(:org_id as int), app.now(), t.lead_id, cast(:upload_id as uuid), e.event_type, e.stage, jsonb_build_object('row', t.first_row)
+  from touched t
+ cross join lateral (values ('upload_received', 'intake', t.lead_is_new), ('dedupe_success', 'identity', t.lead_is_new), ('lead_updated', 'identity', not t.lead_is_new and t.changed)) e(event_type, stage, happened)
+ where e.happened
+ order by t.place, e.event_type desc;
+
+-- name: counts
+select count(*) filter (where outcome = 'inserted') as inserted, count(*) filter (where outcome = 'updated') as updated,
+       count(*) filter (where outcome = 'duplicate_in_file') as duplicate_in_file
+  from placed;

@@ -1,0 +1,247 @@
+"""An upload from bytes to leads: read, staged and merged in one transaction, so that a crash leaves
+nothing half-written.
+
+Read = inserted + updated + duplicate in file + rejected, exactly; the database refuses an upload that does not add up.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import identity
+from penstock.core import clock
+from penstock.core.context import Context
+from penstock.core.db import copy_in, execute, one, scalar
+from penstock.core.errors import Conflict, InvalidInput
+from penstock.core.sealing import Sealer
+from penstock.core.sqlfile import load
+from penstock.intake.reader import Rejection
+from penstock.intake.records import Reading, read
+
+SQL: Final = load(__package__)
+REPORT_EVERY: Final = 1000  # rows between two calls of `progress`
+TRIES: Final = 3  # a key taken by another writer between our look and our insert: look again
+SPOOL: Final = 64 * 1024 * 1024  # bytes of an unseekable stream kept in memory
+
+Progress = Callable[[int, str], None]
+"""Called as work goes on with (rows read so far, phase)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadReport:
+    """What became of an upload. The four outcomes add up to `rows_read`; warnings are counted by "field: reason"."""
+
+    upload_id: UUID
+    state: str
+    map_name: str
+    rows_read: int
+    inserted: int
+    updated: int
+    duplicate_in_file: int
+    rejected: int
+    warnings: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, under the names that reports and the command line use."""
+        rows = {"read": self.rows_read, "inserted": self.inserted, "updated": self.updated}
+        rows |= {"duplicate_in_file": self.duplicate_in_file, "rejected": self.rejected}
+        return {
+            "upload_id": str(self.upload_id),
+            "state": self.state,
+            "map": self.map_name,
+            "rows": rows,
+            "warnings": self.warnings,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+async def import_file(
+    ctx: Context,
+    org_id: int,
+    *,
+    path: Path | None = None,
+    stream: BinaryIO | None = None,
+    name: str | None = None,
+    playbook: str,
+    map_name: str = "auto",
+    source: str | None = None,
+    progress: Progress | None = None,
+    actor: str = "cli",
+) -> UploadReport:
+    """Import a file, or a binary stream, as leads of a playbook. The same file may be imported again: it updates.
+
+    `source` defaults to the map's, else to "file". An upload of the same content that a dying process left unfinished
+    is taken up again. Raises InvalidInput (BadFile where the file is at fault); then nothing is written but the upload
+    with its error.
+    """
+    if playbook not in ctx.playbooks:
+        raise InvalidInput(f"there is no playbook {playbook!r}", fix=f"use one of: {', '.join(ctx.playbooks)}")
+    if (path is None) == (stream is None):
+        raise ValueError("give either path or stream")
+    with _opened(path, stream) as file:
+        sha256, size = _digest(file)
+        label = name or (path.name if path else "stream")
+        async with ctx.db.tenant(org_id) as db:
+            facts = {"sha256": sha256, "playbook": playbook, "source": source or ""}
+            upload_id = await scalar(db, SQL["unfinished"], **facts)
+            if upload_id is None:
+                more = {"name": label, "map_name": map_name, "bytes": size, "actor": actor}
+                upload_id = await scalar(db, SQL["start"], org_id=org_id, **facts, **more)
+        return await merge_upload(ctx, org_id, upload_id, file, progress=progress)
+
+
+async def merge_upload(
+    ctx: Context, org_id: int, upload_id: UUID, file: BinaryIO, *, progress: Progress | None = None
+) -> UploadReport:
+    """Read and merge a known upload from its bytes (seekable).
+
+    Raises as `import_file` does, and Conflict where another process is at work on it.
+    """
+    for attempt in range(1, TRIES + 1):
+        file.seek(0)
+        try:
+            async with ctx.db.tenant(org_id) as db:
+                return await _merge(db, ctx.sealer, org_id, upload_id, file, progress or (lambda rows, phase: None))
+        except InvalidInput as error:
+            await fail(ctx, org_id, upload_id, str(error))
+            raise
+        except IntegrityError:
+            if attempt == TRIES:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+async def fail(ctx: Context, org_id: int, upload_id: UUID, error: str) -> None:
+    """Note that the upload as a whole was refused, and drop its bytes."""
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["fail"], upload_id=upload_id, error=error[:2000])
+        await execute(db, SQL["drop_chunks"], upload_id=upload_id)
+
+
+async def _merge(
+    db: AsyncConnection, sealer: Sealer, org_id: int, upload_id: UUID, file: BinaryIO, progress: Progress
+) -> UploadReport:
+    started, started_at = clock.stopwatch(), clock.now()
+    upload = await one(db, SQL["claim"], upload_id=upload_id)
+    if upload is None:
+        raise Conflict("another process is at work on this upload, or it has ended")
+    reading = read(file, upload["map_name"], clock.now().date())
+    source = upload["source"] or reading.plan.source or "file"
+    refused: list[Rejection] = []
+    await identity.open_staging(db)
+    await copy_in(db, "incoming", identity.STAGED, _staged(reading, refused, sealer, org_id, progress))
+    merged = await identity.merge_staged(
+        db,
+        org_id,
+        upload_id=upload_id,
+        source=source,
+        playbook=upload["playbook"],
+        actor=upload["actor"],
+        progress=lambda phase: progress(reading.rows, phase),
+    )
+    await _write_refused(db, sealer, org_id, upload_id, refused)
+    report = UploadReport(
+        upload_id,
+        "done",
+        reading.plan.name,
+        reading.rows,
+        merged.inserted,
+        merged.updated,
+        merged.duplicate_in_file,
+        reading.rejected,
+        {f"{name}: {reason}": count for (name, reason), count in sorted(reading.warnings.items())},
+        clock.stopwatch() - started,
+    )
+    await _finish(db, report, source, started_at)
+    progress(reading.rows, "done")
+    return report
+
+
+def _staged(
+    reading: Reading, refused: list[Rejection], sealer: Sealer, org_id: int, progress: Progress
+) -> Iterator[tuple[Any, ...]]:
+    """The accepted rows as the staging table wants them; the others go to `refused`."""
+    for row in reading:
+        if reading.rows % REPORT_EVERY == 0:
+            progress(reading.rows, "reading")
+        if isinstance(row, Rejection):
+            refused.append(row)
+            continue
+        values = row.values
+        more = {
+            "row_number": row.row_number,
+            "apn_raw": values["apn"],
+            "numbered": values["address_numbered"],
+            "points": _points(values, sealer, org_id),
+        }
+        yield tuple(more[name] if name in more else values[name] for name in identity.STAGED)
+
+
+def _points(values: dict[str, Any], sealer: Sealer, org_id: int) -> str | None:
+    """The row's phones and emails, sealed, as [kind, value, line type, on a do-not-call list]."""
+    points: list[tuple[str, str, str | None, bool]] = [
+        ("phone", sealer.seal(org_id, number), kind, dnc) for number, kind, dnc in values["phones"]
+    ]
+    points += [("email", sealer.seal(org_id, email), None, False) for email in values["emails"]]
+    return json.dumps(points) if points else None
+
+
+async def _write_refused(
+    db: AsyncConnection, sealer: Sealer, org_id: int, upload_id: UUID, refused: list[Rejection]
+) -> None:
+    if not refused:
+        return
+    await execute(db, SQL["open_refused"])
+    lines = ((r.row_number, r.field, r.reason, r.fix, sealer.seal(org_id, r.raw)) for r in refused)
+    await copy_in(db, "refused", ["row_number", "field", "reason", "fix", "raw_sealed"], lines)
+    await execute(db, SQL["write_refused"], org_id=org_id, upload_id=upload_id)
+
+
+async def _finish(db: AsyncConnection, report: UploadReport, source: str, started_at: datetime) -> None:
+    await execute(
+        db,
+        SQL["finish"],
+        upload_id=report.upload_id,
+        rows_read=report.rows_read,
+        inserted=report.inserted,
+        updated=report.updated,
+        duplicate_in_file=report.duplicate_in_file,
+        rejected=report.rejected,
+        map_name=report.map_name,
+        source=source,
+        started_at=started_at,
+        finished_at=clock.now(),
+        warnings=json.dumps(report.warnings),
+    )
+    await execute(db, SQL["drop_chunks"], upload_id=report.upload_id)
+
+
+def _opened(path: Path | None, stream: BinaryIO | None) -> BinaryIO:
+    """A seekable binary file; closing it closes what we opened."""
+    if path is not None:
+        return path.open("rb")
+    assert stream is not None
+    spool = tempfile.SpooledTemporaryFile(SPOOL)  # noqa: SIM115 closed by the caller's with
+    while part := stream.read(1 << 20):
+        spool.write(part)
+    spool.seek(0)
+    return spool  # type: ignore[return-value]  # a BinaryIO in all but name
+
+
+def _digest(file: BinaryIO) -> tuple[str, int]:
+    sha256, size = hashlib.sha256(), 0
+    while part := file.read(1 << 20):
+        sha256.update(part)
+        size += len(part)
+    file.seek(0)
+    return sha256.hexdigest(), size
