@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -70,6 +71,12 @@ async def owner_of(client: httpx.AsyncClient, town: Town, column: str, found: st
     )
 
 
+def printed_query() -> str:
+    """The query that the documentation prints."""
+    page = (Path(__file__).parents[2] / "docs/explanation/the-ledger.md").read_text("utf-8")
+    return page.split("```sql")[1].split("```")[0]
+
+
 async def walk(ctx: Context) -> None:
     while await enrichment.pump(ctx, 1) + await verification.pump(ctx, 1) + await scoring.pump(ctx, 1):
         pass
@@ -95,6 +102,10 @@ async def test_every_lead_walks_to_the_end_and_reaches_the_right_person(town_ctx
     assert found["paid_twice"] == 0
     spent = await value(town_ctx, "select sum(cost_cents) from app.vendor_calls")
     assert spent == sum(vendor["cents"] for vendor in found["billed"].values())
+    async with town_ctx.db.tenant(1) as db:
+        costs = {row["vendor"]: row["cents_per_verified_point"] for row in await rows(db, text(printed_query()))}
+    assert costs["melissa"] > 5
+    assert costs["batchdata"] > 5
     contactable = await value(town_ctx, "select count(*) from app.leads where lead_status = 'contactable'")
     assert contactable > COUNT / 3
     async with town_ctx.db.tenant(1) as db:
