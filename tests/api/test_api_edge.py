@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -203,3 +206,26 @@ def test_a_new_signing_secret_is_one_that_standard_webhooks_takes() -> None:
 
     secret = accounts.new_signing_secret()
     assert Webhook(secret).sign("msg_1", clock.now(), "{}").startswith("v1,")
+
+
+async def test_the_reference_lists_every_route(ctx: Context) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE))
+    public = ("/webhooks/", "/consent", "/unsubscribe/")
+    routes = {
+        f"{method.upper()} {path}"
+        for path, operations in create_app(ctx).openapi()["paths"].items()
+        for method in operations
+        if not path.startswith(public)
+    }
+    assert listed == routes
+
+
+async def test_a_body_that_would_fill_the_memory_is_refused(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 100_000
+
+    declared = await client.post("/v1/token", content=b"x" * 1_000_001)
+    chunked = await client.post("/v1/token", content=endless(), headers={"content-type": "application/json"})
+    assert (declared.status_code, chunked.status_code) == (413, 413)

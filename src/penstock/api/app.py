@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from penstock.api import brokers, health, leads, reports, sign_in, users
 from penstock.api.authenticate import Authenticator
 from penstock.api.limits import RateLimiter
-from penstock.api.middleware import LimitAnonymous, RequestContext
+from penstock.api.middleware import LimitAnonymous, LimitBody, RequestContext
 from penstock.billing import endpoints as billing
 from penstock.booking import endpoints as booking
 from penstock.compliance import endpoints as compliance
@@ -48,6 +48,7 @@ def create_app(ctx: Context) -> FastAPI:
         app.include_router(part.router)
     problems.install(app)
     app.add_exception_handler(Exception, _bug)
+    app.add_middleware(LimitBody)
     app.add_middleware(LimitAnonymous, limiter=limiter, upload_limiter=upload_limiter)
     app.add_middleware(RequestContext)  # added last, so outermost: a refusal has an id and is counted too
     return app

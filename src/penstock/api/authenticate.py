@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from fastapi import Request
 
 from penstock.api import auth
 from penstock.api.limits import RateLimiter
-from penstock.api.middleware import address
+from penstock.api.middleware import address, route_template
 from penstock.core import clock
 from penstock.core.access import Principal
 from penstock.core.context import Context
@@ -16,6 +17,7 @@ from penstock.core.errors import NotSignedIn, TooMany
 from penstock.core.sqlfile import load
 
 SQL = load(__package__)
+log = structlog.get_logger(__name__)
 _NOTE_USE_EVERY: Final = timedelta(minutes=1)  # a write for each request would make every read a write
 
 
@@ -35,6 +37,7 @@ class Authenticator:
         try:
             who = await self._principal(ctx, credentials)
         except auth.BadCredentials as error:
+            log.warning("credentials refused", reason=str(error), route=route_template(request.scope))
             # Guessing is counted by address: a guesser can change the credentials but not easily the address.
             self._count(f"ip:{address(request.scope)}")
             raise NotSignedIn(

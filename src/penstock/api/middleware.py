@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.limits import RateLimiter
 from penstock.core import clock
-from penstock.core.errors import TooMany
+from penstock.core.errors import InvalidInput, TooMany
 from penstock.core.problems import problem
 from penstock.insight import metrics
 
@@ -21,6 +22,9 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # opt-out must never be turned away; probes and scrapes neither.
 _UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/healthz", "/readyz", "/metrics")
 _UPLOADS: Final = "/v1/uploads"
+_LARGE_BODIES: Final = (_UPLOADS, "/webhooks/")
+LARGEST_BODY: Final = 1_000_000  # bytes
+_TOO_LARGE: Final = "The body is larger than a megabyte."
 
 
 class RequestContext:
@@ -90,6 +94,34 @@ class LimitAnonymous:
         # A signed upload is not signed in: its key is found by the stage, under a rate of its own.
         limiter = self.upload_limiter if path == _UPLOADS and scope["method"] == "POST" else self.limiter
         return limiter.wait_s(f"ip:{address(scope)}")
+
+
+class LimitBody:
+    """Refuses bodies over `LARGEST_BODY` before they fill the memory. Uploads and mails have bounds of their own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection, or answer 413."""
+        if scope["type"] != "http" or scope["path"].startswith(_LARGE_BODIES):
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdigit() and int(declared) > LARGEST_BODY:
+            await problem(InvalidInput, _TOO_LARGE, status=413)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LARGEST_BODY:  # sent in chunks, or more than was declared
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self.app(scope, counted, send)
 
 
 def address(scope: Scope) -> str:

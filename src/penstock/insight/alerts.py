@@ -74,8 +74,8 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
 ADVICE: Final[Mapping[str, str]] = {
     "signatures_failing": "Look for a client with an old secret or a wrong clock; if none is yours, revoke the key.",
     "dlq_deep": "Run `penstock dlq list`, mend the cause it names, then `penstock dlq retry --all`.",
-    "refresh_failed": "Run `penstock run insight` and read its error; until it runs the call list is yesterday's.",
-    "feeder_failed": "Run `penstock run outreach` and read its error; a missed slot is made up once it runs.",
+    "refresh_failed": "Mend what the error names; it is tried again every ten minutes. The call list is yesterday's.",
+    "feeder_failed": "Mend what the error names; it is tried again every ten minutes and made up once.",
     "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
 }
 

@@ -34,7 +34,6 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
 
 _GAUGES: Final = {
     "dlq": ("Items in the dead-letter queue.", "stage"),
-    "due": ("Items that a stage could work on now.", "stage"),
     "jobs": ("Jobs in the queue.", "status"),
     "alerts": ("Alerts that are firing.", "alert"),
     "leads": ("Leads.", "campaign_status"),

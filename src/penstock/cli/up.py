@@ -1,0 +1,99 @@
+"""Everything at once: database, town (when no vendor is connected), API and a worker, until somebody says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from penstock import assembly, demo, worker
+from penstock.api.app import create_app
+from penstock.cli.session import ensure_tenant
+from penstock.core.context import Context
+from penstock.core.errors import Conflict
+from penstock.core.settings import Settings
+from penstock.simulate import TownControl
+from penstock.town.server import Town, start_town
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: one handler of ours stops everything in order."""
+        yield
+
+
+async def up(settings: Settings, *, pace: float, seed: int, say: Callable[[str], None]) -> None:
+    """Run until SIGINT or SIGTERM, then stop all of it. Raises Conflict when the port is taken."""
+    settings = assembly.with_keys(settings)
+    listening = _listen(settings.api.host, settings.api.port)
+    base = f"http://{settings.api.host}:{listening.getsockname()[1]}"
+    with _town_if_needed(settings, pace=pace, seed=seed) as town:
+        if town:
+            settings = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
+            say(f"town     {town.http_url}, people live {pace:g} times as fast")
+        with assembly.database_url(settings) as url:
+            async with assembly.context(settings, url) as ctx:
+                await _open(ctx, base, town)
+                say(f"API      {base}/docs")
+                say("worker   at work; Ctrl-C stops everything")
+                await _until_stopped(ctx, listening)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=512)
+    except OSError as error:
+        raise Conflict(f"Port {port} on {host} is taken.", fix="set PENSTOCK_API__PORT, 0 for a free one") from error
+
+
+@contextmanager
+def _town_if_needed(settings: Settings, *, pace: float, seed: int) -> Iterator[Town | None]:
+    if settings.vendors.any_connected or settings.environment == "production":
+        yield None
+        return
+    with start_town(seed=seed, pace=pace) as town:
+        yield town
+
+
+async def _open(ctx: Context, base: str, town: Town | None) -> None:
+    """A tenant that can work; in a town one with brokers, whose vendors know where we are."""
+    if town is None:
+        await ensure_tenant(ctx)
+        return
+    await demo._open_shop(ctx, base)
+    control = TownControl(town.http_url)
+    try:
+        secrets = ctx.settings.vendors
+        await control.post_to(
+            base,
+            mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
+            calcom_secret=secrets.calcom.webhook_secret.get_secret_value(),
+            vapi_secret=secrets.vapi.webhook_secret.get_secret_value(),
+        )
+    finally:
+        await control.close()
+
+
+async def _until_stopped(ctx: Context, listening: socket.socket) -> None:
+    """Serve and work until a signal, or until one of the two ends by itself: then its error is raised."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = _Server(uvicorn.Config(create_app(ctx), log_config=None, access_log=False, timeout_graceful_shutdown=10))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    working = asyncio.create_task(worker.work(ctx))
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({serving, working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        working.cancel()
+        stopped.cancel()
+        await asyncio.gather(serving, working, stopped, return_exceptions=True)
+    for task in done - {stopped}:
+        task.result()

@@ -1,0 +1,222 @@
+"""Working: up, demo, import, run, town."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from penstock import demo as demo_run
+from penstock import intake, journey, sweep, worker
+from penstock.cli import up as everything
+from penstock.cli.output import (
+    Code,
+    Json,
+    JsonFile,
+    answers,
+    command,
+    escape,
+    fail,
+    money,
+    print_json,
+    progress,
+    table,
+    talk,
+    write_json,
+)
+from penstock.cli.session import quiet, session
+from penstock.core.context import Context
+from penstock.core.db import rows
+from penstock.core.settings import load_settings
+from penstock.core.sqlfile import load
+from penstock.town.server import start_town
+
+SQL = load(__package__)
+Faults = Annotated[
+    list[str] | None, typer.Option(help="Make a vendor misbehave: vendor:fault=rate, e.g. melissa:rate_429=0.1.")
+]
+
+
+@command
+async def up(
+    pace: Annotated[float, typer.Option(help="In the town: how many times as fast people live.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="The town's world.")] = 7,
+) -> None:
+    """Run API, worker, embedded PostgreSQL, and the town when no vendor is connected. One Ctrl-C stops all."""
+    await everything.up(
+        load_settings(), pace=pace, seed=seed, say=lambda line: answers.print(escape(line), soft_wrap=True)
+    )
+
+
+@command
+async def demo(
+    rows: Annotated[int, typer.Option(min=1, help="Records of the town's county.")] = 1000,
+    days: Annotated[int, typer.Option(min=1, max=120, help="Simulated days.")] = 12,
+    seed: Annotated[int, typer.Option(help="The town's world; the same seed gives the same result.")] = 7,
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A real file instead of the town's.")
+    ] = None,
+    map_name: Annotated[str, typer.Option("--map", help="Its column map.")] = "auto",
+    fault: Faults = None,
+    json: JsonFile = None,
+) -> None:
+    """The whole journey in simulated time: records in, appointments and invoices out, graded by the town."""
+    request = demo_run.Request(rows=rows, days=days, seed=seed, file=file, map_name=map_name, faults=_faults(fault))
+    with progress("demo", total=days) as update:
+        start = demo_run.FIRST_MORNING
+
+        def show(at: datetime, doing: str) -> None:
+            update(max(0, (at - start).days), f"{at.astimezone(start.tzinfo):%a %d %b %H:%M} {doing}")
+
+        report = await demo_run.run_demo(quiet(load_settings()), request, show)
+    write_json(report, json)
+    if str(json) != "-":
+        _show_demo(report)
+    if any(report["grade"][sin] for sin in ("rows_lost", "paid_twice", "contacted_against_rule")):
+        raise fail("the grade is not clean", Code.FAILED)
+
+
+def _faults(given: list[str] | None) -> dict[str, dict[str, float]] | None:
+    faults: dict[str, dict[str, float]] = {}
+    for entry in given or []:
+        vendor, _, rest = entry.partition(":")
+        name, _, rate = rest.partition("=")
+        try:
+            faults.setdefault(vendor, {})[name] = float(rate)
+        except ValueError:
+            raise fail(f"{entry!r} is not vendor:fault=rate", Code.BAD_INPUT) from None
+    return faults or None
+
+
+def _show_demo(report: dict[str, Any]) -> None:
+    spend, grade = report["spend_cents"], report["grade"]
+    answers.print(table("Journey", ["step", "count"], list(report["stages"].items()), right=["count"]))
+    stages = [(stage, money(cents)) for stage, cents in spend["by_stage"].items()]
+    each = money(spend["per_appointment"]) if spend["per_appointment"] is not None else "none booked"
+    lines = [*stages, ("total", money(spend["total"])), ("per appointment", each)]
+    answers.print(table("Money", ["stage", "spent"], lines, right=["spent"]))
+    answers.print(
+        table("Not contacted, and why", ["reason", "leads"], list(report["not_contacted"].items()), right=["leads"])
+    )
+    answers.print(table("Grade by the town", ["what", "value"], list(grade.items()), right=["value"]))
+    answers.print(f"\n{report['seconds']} s. Try next:")
+    for line in (
+        "penstock --demo status              the same database, looked at again",
+        "penstock --demo explain +1…         one lead's diary, by phone, email or id",
+        "penstock demo --seed 8              another town",
+        "penstock demo --file YOURS.csv      your own records through the whole journey",
+        "penstock import FILE --map auto     the first half, for real",
+    ):
+        answers.print(f"  {escape(line)}")
+
+
+@command
+async def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV, plain or gz.")],
+    map_name: Annotated[str, typer.Option("--map", help="auto, a named map, or the path of a YAML map.")] = "auto",
+    playbook: Annotated[
+        str | None, typer.Option(help="Whose leads the rows become; needed when there are several.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Where the records come from; the map knows by default.")] = None,
+    json: JsonFile = None,
+) -> None:
+    """Read records into leads: every row ends inserted, updated, duplicate in file, or rejected with a reason."""
+    async with session() as ctx:
+        with progress(file.name) as update:
+            report = await intake.import_file(
+                ctx, ctx.settings.org_id, path=file, playbook=playbook or _only_playbook(ctx), map_name=map_name,
+                source=source, progress=update, actor="cli",
+            )  # fmt: skip
+        rejected = await _rejections(ctx, report.upload_id) if report.rejected else []
+    write_json(report.as_json(), json)
+    if str(json) == "-":
+        return
+    answers.print(
+        table(
+            f"{file.name} ({report.map_name})",
+            ["rows", "count"],
+            list(report.as_json()["rows"].items()),
+            right=["count"],
+        )
+    )
+    if rejected:
+        answers.print(table("Rejected", ["field", "reason", "fix", "rows"], rejected, right=["rows"]))
+    if report.warnings:
+        answers.print(table("Left empty", ["field: reason", "cells"], list(report.warnings.items()), right=["cells"]))
+
+
+async def _rejections(ctx: Context, upload_id: Any) -> list[tuple[Any, ...]]:
+    async with ctx.db.tenant(ctx.settings.org_id) as db:
+        return [tuple(row.values()) for row in await rows(db, SQL["rejections"], id=upload_id)]
+
+
+def _only_playbook(ctx: Context) -> str:
+    if len(ctx.playbooks) == 1:
+        return next(iter(ctx.playbooks))
+    raise fail(f"say which playbook: --playbook {' or '.join(sorted(ctx.playbooks))}", Code.BAD_INPUT)
+
+
+@command
+async def run(
+    stage: Annotated[str | None, typer.Argument(help="One stage; all by default.")] = None, json: Json = False
+) -> None:
+    """Do what is due now and stop. Without a stage: the timetable too. Exit code 3 when the DLQ holds items."""
+    async with session() as ctx, worker.signed_in(ctx):
+        org_id = ctx.settings.org_id
+        done = {stage: await worker.run_stage(ctx, stage, org_id)} if stage else await _run_all(ctx, org_id)
+        async with ctx.db.tenant(org_id) as db:
+            waiting = {row["stage"]: row["items"] for row in await rows(db, SQL["dlq_by_stage"])}
+    if json:
+        print_json({"done": done, "dlq": waiting})
+    else:
+        answers.print(table("Done", ["stage", "items"], [item for item in done.items() if item[1]], right=["items"]))
+    if waiting:
+        talk.print(f"{sum(waiting.values())} items wait in the DLQ: penstock dlq list")
+        raise typer.Exit(Code.ATTENTION)
+
+
+async def _run_all(ctx: Context, org_id: int) -> dict[str, int]:
+    """The sweep, then every stage in order, again and again until a round finds nothing to do."""
+    await sweep.sweep(ctx)
+    total: dict[str, int] = {}
+    while True:
+        handled = 0
+        for stage in journey.STAGES:
+            if stage.pump:
+                count = await worker.run_stage(ctx, stage.name, org_id)
+                total[stage.name] = total.get(stage.name, 0) + count
+                handled += count
+        if not handled:
+            return total
+
+
+@command
+def town(
+    port: Annotated[int, typer.Option(help="HTTP port, 0 for a free one.")] = 0,
+    smtp_port: Annotated[int, typer.Option(help="SMTP port, 0 for a free one.")] = 0,
+    seed: Annotated[int, typer.Option(help="The world to make.")] = 7,
+    pace: Annotated[
+        float | None, typer.Option(help="Run by the wall clock, with people this many times as fast.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run the town alone: vendors and people to try your own configuration against. Ctrl-C stops it."""
+    with start_town(seed=seed, pace=pace, port=port, smtp_port=smtp_port) as started:
+        if json:
+            print_json({"http_url": started.http_url, "smtp_host": started.smtp_host, "smtp_port": started.smtp_port})
+        else:
+            answers.print(f"HTTP {started.http_url}   SMTP {started.smtp_host}:{started.smtp_port}")
+        with suppress(KeyboardInterrupt):
+            started.process.wait()
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands into the application."""
+    app.command(epilog="Example: penstock up --pace 600")(up)
+    app.command(epilog="Example: penstock demo --rows 1000 --days 12 --seed 7 --json report.json")(demo)
+    app.command("import", epilog="Example: penstock import county.csv.gz --map auto --json -")(import_)
+    app.command(epilog="Example: penstock run enrichment")(run)
+    app.command(epilog="Example: penstock town --port 8090 --smtp-port 2525 --pace 60")(town)

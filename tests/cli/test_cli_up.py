@@ -1,0 +1,78 @@
+"""`penstock up` and `penstock town` as processes: they start, answer, and leave nothing behind when told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def started(tmp_path: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    env = os.environ | {"PENSTOCK_HOME": str(tmp_path), "PENSTOCK_SETTINGS": str(tmp_path / "none"), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "penstock.cli", *arguments]
+    with (tmp_path / "stderr").open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env | environment)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def line_with(output: IO[str] | None, word: str, tmp_path: Path) -> str:
+    assert output is not None
+    for line in output:
+        if word in line:
+            return line
+    raise AssertionError(f"no line with {word}; stderr: {(tmp_path / 'stderr').read_text()[-3000:]}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_and_works_until_one_signal_stops_all_of_it(
+    tmp_path: Path, database: str, number: signal.Signals
+) -> None:
+    with started(tmp_path, "up", "--pace", "600", DATABASE_URL=database, PENSTOCK_API__PORT="0") as process:
+        town = re.search(r"http\S+\d", line_with(process.stdout, "town", tmp_path))
+        api = re.search(r"http\S+:\d+", line_with(process.stdout, "API", tmp_path))
+        assert town and api
+        line_with(process.stdout, "worker", tmp_path)
+        answer = httpx.get(f"{api[0]}/readyz", timeout=30)
+        assert answer.json() == {"status": "ok", "reason": None}
+        assert httpx.get(f"{town[0]}/town/next", timeout=30).status_code == 200
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family, "the town is a process of its own"
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{api[0]}/healthz")
+
+
+def test_up_says_when_its_port_is_taken(tmp_path: Path, database: str) -> None:
+    with started(tmp_path, "town", "--json") as town:
+        assert town.stdout is not None
+        told = json.loads("".join(iter(town.stdout.readline, "}\n")) + "}")
+        port = told["http_url"].rpartition(":")[2]
+        with started(tmp_path, "up", DATABASE_URL=database, PENSTOCK_API__PORT=port) as process:
+            assert process.wait(timeout=30) == 1
+        assert "PENSTOCK_API__PORT" in (tmp_path / "stderr").read_text()
+        town.send_signal(signal.SIGINT)
+        assert town.wait(timeout=15) == 0
