@@ -20,8 +20,7 @@ from penstock.compliance.facts import SELF_SUBMITTED, SKIP_TRACE, Attempt, Conse
 from penstock.compliance.hours import hours
 from penstock.compliance.zones import Location, place
 
-settings.register_profile("gate", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("gate")
+GATE = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 AREAS = re.findall(
     r"\d+", "212 850 305 808 214 801 504 215 401 270 602 207 605 402 205 671 208 541 907 915 206 860 213 423"
@@ -120,6 +119,7 @@ def wide_open(states: tuple[str, ...], zones: tuple[str, ...], channel: str, at:
     return True
 
 
+@GATE
 @given(questions(PHONE_CHANNELS, tidy=True), st.sampled_from(["MARKETING", "REMINDER"]))
 def test_i01_i02_an_allowed_contact_by_phone_is_inside_every_window(
     question: tuple[Facts, str, datetime], purpose: str
@@ -133,6 +133,7 @@ def test_i01_i02_an_allowed_contact_by_phone_is_inside_every_window(
         )
 
 
+@GATE
 @given(questions(), st.integers(0, 900))
 def test_i03_no_contact_after_an_opt_out_that_no_newer_consent_follows(
     question: tuple[Facts, str, datetime], hours_ago: int
@@ -148,6 +149,7 @@ def test_i03_no_contact_after_an_opt_out_that_no_newer_consent_follows(
         assert "SUPP_OPT_OUT" in answer((facts, channel, at)).reasons
 
 
+@GATE
 @given(questions(), st.data())
 def test_i04_more_against_the_contact_never_opens_it(
     question: tuple[Facts, str, datetime], data: st.DataObject
@@ -168,6 +170,7 @@ def test_i04_more_against_the_contact_never_opens_it(
     assert not answer((worse, channel, at)).allowed
 
 
+@GATE
 @given(questions())
 def test_i05_consent_never_changes_the_clock_the_caps_or_the_states(question: tuple[Facts, str, datetime]) -> None:
     facts, channel, at = question
@@ -180,6 +183,7 @@ def test_i05_consent_never_changes_the_clock_the_caps_or_the_states(question: tu
     assert kept(answer(question)) == kept(answer((replace(facts, consents=(*facts.consents, given_now)), channel, at)))
 
 
+@GATE
 @given(questions(["sms", "voice_ai"]))
 def test_i06_i07_ai_voice_and_texts_rest_on_written_consent(question: tuple[Facts, str, datetime]) -> None:
     facts, channel, at = question
@@ -197,6 +201,7 @@ def test_i06_i07_ai_voice_and_texts_rest_on_written_consent(question: tuple[Fact
     assert "CONSENT_MISSING" in answer((replace(facts, consents=()), channel, at)).reasons
 
 
+@GATE
 @given(questions(PHONE_CHANNELS, tidy=True))
 def test_i08_nobody_is_approached_more_than_three_times_in_a_day(question: tuple[Facts, str, datetime]) -> None:
     facts, _, at = question
@@ -204,7 +209,7 @@ def test_i08_nobody_is_approached_more_than_three_times_in_a_day(question: tuple
         assert sum(at - timedelta(days=1) < attempt.at <= at for attempt in facts.attempts) < 3
 
 
-@settings(max_examples=80)
+@settings(GATE, max_examples=80)
 @given(questions(tidy=True), st.lists(st.floats(0, 1, exclude_max=True), min_size=8, max_size=8))
 def test_i09_i10_the_next_instant_is_open_and_none_before_it_is(
     question: tuple[Facts, str, datetime], parts: list[float]
@@ -221,6 +226,7 @@ def test_i09_i10_the_next_instant_is_open_and_none_before_it_is(
         assert between == decision.next_permitted_at or not answer((facts, channel, between)).allowed
 
 
+@GATE
 @given(questions())
 def test_i10_i14_reasons_are_ranked_and_only_the_clock_gives_a_next_instant(
     question: tuple[Facts, str, datetime],
@@ -246,7 +252,7 @@ def host_zone(name: str) -> Iterator[None]:
         time.tzset()
 
 
-@settings(max_examples=40)
+@settings(GATE, max_examples=40)
 @given(questions(), st.integers(-12, 14))
 def test_i11_i12_the_answer_depends_on_nothing_but_the_question(
     question: tuple[Facts, str, datetime], offset: int
@@ -258,6 +264,7 @@ def test_i11_i12_the_answer_depends_on_nothing_but_the_question(
     assert answer((facts, channel, at.astimezone(timezone(timedelta(hours=offset))))) == first
 
 
+@GATE
 @given(questions(PHONE_CHANNELS, tidy=True), st.sampled_from(["zip", "form_state", "declared_zone", "phone"]))
 def test_i15_more_evidence_of_place_never_opens_a_window(question: tuple[Facts, str, datetime], field: str) -> None:
     facts, channel, at = question
@@ -269,6 +276,7 @@ def test_i15_more_evidence_of_place_never_opens_a_window(question: tuple[Facts, 
         assert answer((less, channel, at)).allowed
 
 
+@GATE
 @given(
     st.sampled_from(evidence.REQUIRED),
     st.sampled_from(["sms", "voice_ai"]),
@@ -286,6 +294,7 @@ def test_i16_evidence_that_lacks_any_field_supports_nothing(field: str, channel:
     assert ask(spoiled, channel).reason == "CONSENT_DEFECTIVE"
 
 
+@GATE
 @given(questions(["voice_ai"], tidy=True))
 def test_i24_a_state_that_blocks_ai_voice_blocks_it_wherever_it_comes_from(
     question: tuple[Facts, str, datetime],

@@ -22,7 +22,7 @@ from penstock.compliance import evidence, pages, ruleset, tokens, wording
 from penstock.compliance.facts import canonical
 from penstock.compliance.gates import DIALLABLE
 from penstock.compliance.ruleset import CHANNELS
-from penstock.compliance.snapshot import SQL, policy_of, seller
+from penstock.compliance.snapshot import SQL, lock_people, policy_of, seller
 from penstock.compliance.tokens import ConsentClaims, Keys, TokenRefused
 from penstock.compliance.zones import Location, place
 from penstock.core import clock
@@ -224,6 +224,7 @@ async def record_consent(ctx: Context, db: AsyncConnection, offer: Offer, form: 
     nonce_hash = wording.sha256(offer.claims.nonce)
     form_hash = wording.sha256(form.form)
     phone = _checked(offer, form)
+    await lock_people(db, org_id, leads=[offer.lead_id], contacts=[])
     if await scalar(db, SQL["use_token"], org_id=org_id, nonce_hash=nonce_hash, at=at) is None:
         first = await one(db, SQL["first_receipt"], org_id=org_id, nonce_hash=nonce_hash, form=form_hash)
         if first is None:

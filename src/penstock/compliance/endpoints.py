@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.compliance import consent, pages, tokens, wording
@@ -26,6 +29,8 @@ from penstock.core.errors import PenstockError
 router = APIRouter(tags=["consent"], default_response_class=HTMLResponse)
 log = structlog.get_logger()
 MAX_BODY = 16_384
+TRIES = 4
+T = TypeVar("T")
 
 
 class Guesses:
@@ -70,18 +75,20 @@ async def show_consent(token: str, request: Request, ctx: Ctx) -> Response:
 @router.post("/consent")
 async def give_consent(request: Request, ctx: Ctx) -> Response:
     """Redeem the link: consent, evidence and audit in one transaction, once."""
-    fields = await _fields(request)
-    form = _form(request, fields)
+    form = _form(request, await _fields(request))
+
+    async def redeem(db: AsyncConnection) -> Response:
+        offer = await consent.open_offer(ctx, db, claims, form.token, used=True)
+        answer = await _answer(ctx, db, offer, form)
+        await _checked(db, offer.org_id, "/consent")
+        return answer
+
     try:
         claims = _read(ctx, form.token, request)
-        org_id = int(claims.seller)
-        async with ctx.db.tenant(org_id) as db:
-            offer = await consent.open_offer(ctx, db, claims, form.token, used=True)
-            answer = await _answer(ctx, db, offer, form)
+        return await _in_transaction(ctx, int(claims.seller), redeem)
     except (TokenRefused, PenstockError) as refused:
-        await _record_check(ctx, "/consent", ok=False, reason=str(refused))
+        await _refused(ctx, "/consent", str(refused))
         return _invalid("/consent", request, refused)
-    return answer
 
 
 async def _answer(ctx: Context, db: AsyncConnection, offer: Offer, form: Form) -> Response:
@@ -132,26 +139,45 @@ async def unsubscribe(token: str, request: Request, ctx: Ctx) -> Response:
 
     By the button, or by a mail program in one click (RFC 8058). Always 200, any number of times.
     """
-    fields = await _fields(request)
-    by_page = "page" in fields
+    by_page = "page" in await _fields(request)
+
+    async def stop(db: AsyncConnection) -> None:
+        await suppress(
+            ctx,
+            db,
+            org_id,
+            reason="SUPP_OPT_OUT",
+            method="page" if by_page else "one-click",
+            actor="person",
+            lead_id=lead,
+            contact_point_id=int(point) if point else None,
+        )
+        await _checked(db, org_id, "/unsubscribe")
+
     try:
         org_id, lead, point = tokens.read_unsubscribe(token, consent.unsubscribe_keys(ctx))
-        async with ctx.db.tenant(org_id) as db:
-            await suppress(
-                ctx,
-                db,
-                org_id,
-                reason="SUPP_OPT_OUT",
-                method="page" if by_page else "one-click",
-                actor="person",
-                lead_id=lead,
-                contact_point_id=int(point) if point else None,
-            )
+        await _in_transaction(ctx, org_id, stop)
     except (TokenRefused, PenstockError) as refused:
         # No oracle: whoever tries tokens learns nothing from the answer.
-        await _record_check(ctx, "/unsubscribe", ok=False, reason="UNSUB_UNKNOWN")
+        await _refused(ctx, "/unsubscribe", "UNSUB_UNKNOWN")
         log.info("unsubscribe link unknown", reason=str(refused))
     return _html(pages.unsubscribed() if by_page else "")
+
+
+async def _in_transaction(ctx: Context, org_id: int, act: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Do it in one transaction, again if the database broke a ring of waiting transactions at our expense.
+
+    A person's wish is not lost because a sender was busy with the same person.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            async with ctx.db.tenant(org_id) as db:
+                return await act(db)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in ("40P01", "40001"):
+                raise
+    async with ctx.db.tenant(org_id) as db:
+        return await act(db)
 
 
 def _read(ctx: Context, token: str, request: Request) -> tokens.ConsentClaims:
@@ -218,6 +244,11 @@ def _ip(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-async def _record_check(ctx: Context, route: str, *, ok: bool, reason: str) -> None:
+async def _checked(db: AsyncConnection, org_id: int, route: str) -> None:
+    """A signature that held: the alert on failures counts these too."""
+    await execute(db, SQL["record_check"], org_id=org_id, at=clock.now(), route=route, ok=True, reason=None)
+
+
+async def _refused(ctx: Context, route: str, reason: str) -> None:
     async with ctx.db.tenant(ctx.settings.org_id) as db:
-        await execute(db, SQL["record_check"], org_id=None, at=clock.now(), route=route, ok=ok, reason=reason)
+        await execute(db, SQL["record_check"], org_id=None, at=clock.now(), route=route, ok=False, reason=reason)

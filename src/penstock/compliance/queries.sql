@@ -29,18 +29,25 @@ select contact_id, id, kind, value from app.contact_points
  where org_id = cast(:org_id as int) and contact_id = any(cast(:contact_ids as bigint[]))
 
 -- name: bars
--- Suppressions in force on these people or identifiers.
+-- Suppressions in force on these people or identifiers, each half by its own index.
 select s.kind, s.value, s.contact_id, s.reason, s.channels, s.created_at
   from app.suppressions s
- where s.org_id = cast(:org_id as int) and s.lifted_at is null
-   and (s.contact_id = any(cast(:contact_ids as bigint[])) or s.value = any(cast(:sealed as text[])))
+ where s.org_id = cast(:org_id as int) and s.lifted_at is null and s.value is null and s.contact_id = any(cast(:contact_ids as bigint[]))
+union all
+select s.kind, s.value, s.contact_id, s.reason, s.channels, s.created_at
+  from app.suppressions s
+ where s.org_id = cast(:org_id as int) and s.lifted_at is null and s.kind in ('email', 'phone') and s.value = any(cast(:sealed as text[]))
 
 -- name: attempts
 -- Every try that left us, or may have, to these people or identifiers.
 select a.contact_id, a.value, a.channel, a.purpose, a.state, a.reserved_at, a.ended_at, a.lead_id
   from app.contact_attempts a
- where a.org_id = cast(:org_id as int) and a.state <> 'failed'
-   and (a.contact_id = any(cast(:contact_ids as bigint[])) or a.value = any(cast(:sealed as text[])))
+ where a.org_id = cast(:org_id as int) and a.state <> 'failed' and a.contact_id = any(cast(:contact_ids as bigint[]))
+union all
+select a.contact_id, a.value, a.channel, a.purpose, a.state, a.reserved_at, a.ended_at, a.lead_id
+  from app.contact_attempts a
+ where a.org_id = cast(:org_id as int) and a.state <> 'failed' and a.value = any(cast(:sealed as text[]))
+   and a.contact_id <> all(cast(:contact_ids as bigint[]))
 
 -- name: consents
 select c.id, c.contact_id, c.seller, c.phone, c.channels, c.captured_at, c.revoked_at, c.evidence_sealed, c.evidence_sha256, c.text_sha256, t.flags
@@ -131,9 +138,10 @@ select a.id
    and not exists (
      select 1 from app.suppressions s
       where s.org_id = a.org_id and s.lifted_at is null and s.created_at >= a.reserved_at and a.channel = any(s.channels)
-        and (s.contact_id = a.contact_id
-             or s.value = a.value
-             or s.value in (select p.value from app.contact_points p where p.org_id = a.org_id and p.contact_id = a.contact_id)))
+        and ((s.value is null and s.contact_id = a.contact_id)
+             or (s.kind in ('email', 'phone')
+                 and s.value in (select p.value from app.contact_points p where p.org_id = a.org_id and p.contact_id = a.contact_id
+                                 union all select a.value))))
 
 -- name: holders
 -- The people who hold an identifier.
@@ -167,9 +175,15 @@ on conflict (org_id, contact_id, reason) where lifted_at is null and value is nu
        method = excluded.method, raw_sealed = coalesce(excluded.raw_sealed, s.raw_sealed), actor = excluded.actor
 
 -- name: leads_of
--- The leads of these people that still are leads, with what outreach did to them.
-select id, consent from app.leads
- where org_id = cast(:org_id as int) and contact_id = any(cast(:contact_ids as bigint[])) and merged_into is null order by id for update
+-- The leads of these people that still are leads.
+select id from app.leads
+ where org_id = cast(:org_id as int) and contact_id = any(cast(:contact_ids as bigint[])) and merged_into is null order by id
+
+-- name: lock_enrollments
+select id from app.enrollments where org_id = cast(:org_id as int) and lead_id = any(cast(:lead_ids as uuid[])) order by id for update
+
+-- name: lock_leads
+select id from app.leads where org_id = cast(:org_id as int) and id = any(cast(:lead_ids as uuid[])) order by id for update
 
 -- name: move_leads
 -- A booked appointment stands; whoever was barred before stays barred for the first reason.
@@ -211,7 +225,7 @@ values (cast(:org_id as int), cast(:lead_id as uuid), :nonce_hash, :text_id, cas
 select t.id as token_id, t.text_id, t.used_at, t.voided_at, t.expires_at, coalesce(m.id, l.id) as lead_id, coalesce(m.contact_id, l.contact_id) as contact_id,
        l.playbook, coalesce(m.assigned_persona, l.assigned_persona) as persona,
        exists (select 1 from app.suppressions s
-                where s.org_id = t.org_id and s.lifted_at is null and s.contact_id = coalesce(m.contact_id, l.contact_id)
+                where s.org_id = t.org_id and s.lifted_at is null and s.value is null and s.contact_id = coalesce(m.contact_id, l.contact_id)
                   and s.reason in ('SUPP_LEGAL', 'SUPP_PRIVACY')) as barred
   from app.consent_tokens t
   join app.leads l on l.org_id = t.org_id and l.id = t.lead_id

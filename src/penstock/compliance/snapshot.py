@@ -54,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The facts of an request, the policy that holds for it, and the ids its decision and attempt are filed under."""
+    """The facts of a request, the policy that holds for it, and the ids its decision and attempt are filed under."""
 
     request: Request
     facts: Facts
@@ -97,7 +97,8 @@ async def gather(ctx: Context, db: AsyncConnection, org_id: int, requests: Seque
     for request, row in zip(requests, found, strict=True):
         policy = policies.setdefault(row["playbook"], policy_of(ctx, org, row["playbook"]))
         facts = _facts(ctx, org, request, row, policy, file)
-        subjects.append(Subject(request, facts, policy, row["contact_id"], row["value"]))
+        value = file.forms_of(row["value"])[0] if row["value"] is not None else None
+        subjects.append(Subject(request, facts, policy, row["contact_id"], value))
     return subjects
 
 
@@ -301,3 +302,18 @@ def _evidence(ctx: Context, org_id: int, row: RowMapping) -> dict[str, Any]:
         and record.get("text_sha256") == row["text_sha256"]
     )
     return record if whole else {}
+
+
+async def lock_people(
+    db: AsyncConnection, org_id: int, *, leads: Sequence[UUID | str], contacts: Sequence[int]
+) -> None:
+    """Hold what belongs to these people until the transaction ends, in the one order everybody takes.
+
+    Enrollments, leads, (consent links,) people: senders take an enrollment first and the person last, so nobody waits
+    in a ring.
+    """
+    ids = sorted(str(lead) for lead in leads)
+    await rows(db, SQL["lock_enrollments"], org_id=org_id, lead_ids=ids)
+    await rows(db, SQL["lock_leads"], org_id=org_id, lead_ids=ids)
+    if contacts:
+        await rows(db, SQL["lock_contacts"], org_id=org_id, contact_ids=sorted(contacts))

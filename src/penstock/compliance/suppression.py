@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import journey
 from penstock.compliance.ruleset import CHANNELS
-from penstock.compliance.snapshot import PERSON_WIDE, SQL
+from penstock.compliance.snapshot import PERSON_WIDE, SQL, lock_people
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
@@ -28,7 +28,10 @@ REASONS = PERSON_WIDE | {"SUPP_WRONG_PARTY", "SUPP_HARD_BOUNCE", "SUPP_PROTECTED
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """What a suppression did. `new` is false when it was in force already; `leads` are those of the people it hit."""
+    """What a suppression did.
+
+    `new` is false when it was in force already; `leads` are those of the people it is about.
+    """
 
     new: bool
     leads: tuple[UUID, ...]
@@ -65,7 +68,8 @@ async def suppress(
     people = await _people(ctx, db, org_id, named, contact_id, lead_id)
     if not people and not named:
         raise InvalidInput("a suppression names a person or an identifier")
-    await rows(db, SQL["lock_contacts"], org_id=org_id, contact_ids=people)
+    leads = tuple(row["id"] for row in await rows(db, SQL["leads_of"], org_id=org_id, contact_ids=people))
+    await lock_people(db, org_id, leads=leads, contacts=people)
     bars = await _bars(ctx, db, org_id, reason, named, people)
     scope: dict[str, Any] = {"org_id": org_id, "reason": reason, "channels": sorted(channels), "bars": json.dumps(bars)}
     if await scalar(db, SQL["covered"], contact_ids=people, **scope):
@@ -73,8 +77,9 @@ async def suppress(
     raw_sealed = ctx.sealer.seal(org_id, raw) if raw else None
     for statement in ("bar_values", "bar_contacts"):
         await execute(db, SQL[statement], method=method, raw_sealed=raw_sealed, actor=actor, at=at, **scope)
-    leads = await _end_outreach(db, org_id, reason, method, channels, people, at)
-    await _tell(db, org_id, reason, method, actor, channels, people, leads, at)
+    if reason in PERSON_WIDE - HELD_FOR_REVIEW:
+        await _end_outreach(db, org_id, reason, method, channels, leads, at)
+    await _tell(db, org_id, reason, method, actor, channels, people, leads if reason in PERSON_WIDE else (), at)
     return Suppressed(True, leads)
 
 
@@ -138,25 +143,20 @@ async def _end_outreach(
     reason: str,
     method: str,
     channels: Sequence[str],
-    people: Sequence[int],
+    leads: Sequence[UUID],
     at: datetime,
-) -> tuple[UUID, ...]:
-    """Stop what runs for these people.
+) -> None:
+    """Stop what runs for these leads.
 
-    Gives their leads. A bar on an identifier alone leaves their outreach to its stage.
+    A bar on an identifier alone, or until somebody has read, leaves it to its stage.
     """
-    if reason not in PERSON_WIDE:
-        return ()
-    found = await rows(db, SQL["leads_of"], org_id=org_id, contact_ids=list(people))
-    leads = tuple(row["id"] for row in found)
     ids = [str(lead) for lead in leads]
-    if reason not in HELD_FOR_REVIEW and "email" in channels:
+    if "email" in channels:
         status = "unsubscribed" if reason == "SUPP_OPT_OUT" else "do_not_contact"
         await execute(db, SQL["move_leads"], org_id=org_id, lead_ids=ids, status=status, reason=reason)
         await execute(db, SQL["stop_enrollments"], org_id=org_id, lead_ids=ids, reason=reason, at=at)
-    if reason not in HELD_FOR_REVIEW and "voice_ai" in channels:
+    if "voice_ai" in channels:
         await execute(db, SQL["withdraw_consent"], org_id=org_id, lead_ids=ids, reason=reason, method=method, at=at)
-    return leads
 
 
 async def _tell(
