@@ -161,6 +161,7 @@ async def test_a_worker_that_dies_before_the_answer_leaves_doubt_and_the_leads_g
             await tasks.pump(town_ctx, 1)
     assert await tasks.pump(town_ctx, 1) == 0
     with clock.held_at(clock.now() + timedelta(minutes=11)):
+        assert await tasks.recover(town_ctx, 1) == 30
         assert await tasks.pump(town_ctx, 1) == 30
     assert await value(town_ctx, "select count(*) from app.vendor_calls where status = 'settled'") == 30
     assert await value(town_ctx, "select sum(cost_cents) from app.vendor_calls") == 150

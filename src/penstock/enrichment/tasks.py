@@ -36,10 +36,15 @@ class Asked:
     claim: Claim
 
 
+async def recover(ctx: Context, org_id: int) -> int:
+    """Put the calls in doubt whose worker died, of this stage and of verification; gives how many."""
+    async with ctx.db.tenant(org_id) as db:
+        return await ledger.doubt_abandoned(db, org_id)
+
+
 async def pump(ctx: Context, org_id: int) -> int:
     """Do every step of every waterfall that may be done now; gives how many leads moved on."""
-    async with ctx.db.tenant(org_id) as db:
-        await ledger.doubt_abandoned(db, org_id)
+    await recover(ctx, org_id)
     moved = 0
     for playbook in ctx.playbooks.values():
         for index, terms in enumerate(playbook.waterfall):
