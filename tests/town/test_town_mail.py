@@ -54,6 +54,7 @@ async def test_our_own_people_get_mail_and_are_not_graded(bench):
     assert (await bench.client.put("/town/staff", json={"emails": ["Bea@acme.example"]})).status_code == 204
     await bench.write("bea@acme.example")
     await bench.write("anybody@brokers.example")
+    await bench.write("ops@mail.outreach.example")  # within the sender's own house
     assert bench.state.truth.grade()["emails"]["received"] == 0
     assert len((await bench.client.get("/town/mailbox", params={"email": "bea@acme.example"})).json()["mails"]) == 1
 

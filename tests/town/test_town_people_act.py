@@ -46,6 +46,16 @@ async def test_a_reader_fills_in_our_consent_form_with_their_own_number(bench, e
     assert bench.state.mood(person).stance == "consented"
 
 
+async def test_everybody_browses_on_their_own(bench, everybody):
+    everybody("consent")
+    people = [bench.household(f"{house} Elm St").owner for house in range(1, 30)]
+    mailboxes = [person.mailboxes[0].email for person in people if person.mailboxes[0].state == "live"][:3]
+    for email in mailboxes:
+        await bench.write(email)
+    await bench.advance(hours=2)
+    assert sorted(bench.product.browsers) == [(bench.product.url, f"visit=v{visit}") for visit in (1, 2, 3)]
+
+
 async def test_one_click_unsubscribe_posts_to_the_header_link(bench, everybody):
     everybody("one_click")
     person = bench.someone()

@@ -110,7 +110,12 @@ async def test_an_advance_waits_for_a_receiver_that_comes_up_late(bench, monkeyp
 
 
 async def test_two_acts_of_one_person_never_happen_at_the_same_instant(bench, monkeypatch):
-    for name, value in {"READS": (1.0,), "OUT_OF_OFFICE": 0.0, "READ_DELAY": {"soon": (1.0, 10, 12)}}.items():
+    for name, value in {
+        "READS": (1.0,),
+        "SCANNED": 0.0,
+        "OUT_OF_OFFICE": 0.0,
+        "READ_DELAY": {"soon": (1.0, 10, 12)},
+    }.items():
         monkeypatch.setattr(odds, name, value)
     monkeypatch.setattr(odds, "COLD", {"positive": 99.0})
     monkeypatch.setattr(odds, "WARM", {"positive": 1.0})
@@ -120,3 +125,24 @@ async def test_two_acts_of_one_person_never_happen_at_the_same_instant(bench, mo
     assert await bench.advance(minutes=15) == 1
     assert await bench.advance(minutes=30) == 2
     assert len(bench.product.mails) == 3
+
+
+def test_a_town_that_remembers_knows_its_people_after_a_restart(tmp_path):
+    memory = tmp_path / "people.jsonl"
+    query = {"address": "100 Main St", "zip": "33602"}
+    with start_town(memory=memory) as town:
+        home = httpx.get(f"{town.http_url}/town/people", params=query).json()
+        sent = {
+            "requests": [
+                {"propertyAddress": query | {"street": "100 Main St"}, "name": {"first": "Ada", "last": "Sample"}}
+            ]
+        }
+        headers = {"Authorization": "Bearer key"}
+        httpx.post(
+            f"{town.http_url}/batchdata/api/v1/property/skip-trace", headers=headers, json=sent
+        ).raise_for_status()
+    number = home["residents"][0]["phones"][0]["number"]
+    with start_town(memory=memory) as town:
+        again = httpx.get(f"{town.http_url}/town/people", params={"phone": number}).json()
+    assert again["mak"] == home["mak"]
+    assert "Ada Sample" in [f"{person['first']} {person['last']}" for person in again["residents"] + again["outsiders"]]

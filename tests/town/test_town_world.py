@@ -164,3 +164,13 @@ def test_the_odds_leave_room_for_doing_nothing():
         assert sum(table.values()) < 1
     for table in (odds.CALL, odds.TALK, odds.TALK_WRONG, odds.AGES):
         assert sum(table.values()) == pytest.approx(1)
+
+
+def test_nobody_shares_a_number_or_a_mailbox():
+    there = world()
+    for house in range(1, 1500):
+        there.household(address(f"{house} Main St", postal="33602"))
+    people = there.people.values()
+    for person in people:
+        assert all(there.person_of(phone.number) is person for phone in person.phones)
+        assert all(there.person_at(mailbox.email) is person for mailbox in person.mailboxes)

@@ -46,6 +46,7 @@ class Product:
         self.status = 200  # of every answer; 503 plays a product that is ill
         self.opened: list[str] = []
         self.forms: list[dict[str, str]] = []
+        self.browsers: list[tuple[str, str]] = []  # origin and cookie of each form sent
         self.off_list: list[str] = []
         self.mails: list[dict[str, Any]] = []
         self.voice: list[dict[str, Any]] = []
@@ -67,7 +68,10 @@ class Product:
     async def consent(self, request: Request) -> Response:
         if request.method == "GET":
             self.opened.append(request.url.path)
-            return HTMLResponse(CONSENT_PAGE.format(action=request.url.path), status_code=self.status)
+            page = HTMLResponse(CONSENT_PAGE.format(action=request.url.path), status_code=self.status)
+            page.set_cookie("visit", f"v{len(self.opened)}")
+            return page
+        self.browsers.append((request.headers.get("origin", ""), request.headers.get("cookie", "")))
         if self.status == 200:
             self.forms.append(dict(parse_qsl((await request.body()).decode())))
         return HTMLResponse("thanks", status_code=self.status)

@@ -21,6 +21,7 @@ def main() -> None:
         "--patience", type=float, default=60.0, help="real seconds to go on trying a receiver that is down"
     )
     parser.add_argument("--ready-file", type=Path, help="gets the addresses as JSON when the town is up")
+    parser.add_argument("--memory", type=Path, help="file that keeps who lives in town from one start to the next")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input is closed")
     given = parser.parse_args()
     if given.until_eof:
@@ -33,6 +34,7 @@ def main() -> None:
             pace=given.pace if given.wall else None,
             patience=given.patience,
             ready_file=given.ready_file,
+            memory=given.memory,
         )
     )
 

@@ -25,7 +25,8 @@ async def submit_form(post: Post, link: str, person: Person, email: str) -> tupl
     number = person.own_number().number
     fields = form.filled_in(name=person.name, email=email, number=number)
     target = urljoin(str(page.url), form.action) if form.action else str(page.url)
-    headers = {**FORM, **_cookies(page.headers.get_list("set-cookie"))}
+    origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
+    headers = {**FORM, "Origin": origin, **_cookies(page.headers.get_list("set-cookie"))}
     answer = await post.send("POST", target, body=urlencode(fields).encode(), headers=headers, follow_redirects=True)
     return answer.is_success, number
 

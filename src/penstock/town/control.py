@@ -145,8 +145,8 @@ class Control:
         )
 
     async def truth(self, request: Request) -> Response:
-        """The grade of the run so far."""
-        return JSONResponse(self._town.truth.grade())
+        """The grade of the run so far; `undelivered` counts what had to be put off because the product was away."""
+        return JSONResponse(self._town.truth.grade() | {"undelivered": self._town.timetable.undelivered})
 
 
 async def _object(request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from penstock.town.letters import Letter
 from penstock.town.people import Person
 from penstock.town.replies import AutoReply, Bounce, InboundMail, compose
 from penstock.town.state import TownState
-from penstock.town.timetable import Event
+from penstock.town.timetable import Event, NotDelivered
 
 CONSENT_PATH = "/consent/"
 OFF_PATH = "/unsubscribe"
@@ -85,13 +86,14 @@ class Scan(Event):
     def __init__(self, town: TownState, letter: Letter) -> None:
         super().__init__(f"filter {letter.mailbox}", f"scan {letter.mailbox} {letter.nth:04d}")
         self._town = town
-        self._links = [link for link in letter.links if not appointments.booking_link(link)]
+        ours = urlsplit(town.webhooks.mail_inbound).netloc  # links elsewhere lead out of the town
+        self._links = [link for link in letter.links if urlsplit(link).netloc == ours]
 
     async def perform(self) -> None:
-        """GET what is left of the links; a filter does not care for the answers."""
-        while self._links:
-            await self._town.post.send("GET", self._links[0], follow_redirects=True)
-            self._links.pop(0)
+        """GET each link once; a filter does not care for the answers."""
+        for link in self._links:
+            with contextlib.suppress(NotDelivered):
+                await self._town.post.send("GET", link, follow_redirects=True, once=True)
 
 
 class Reading(InboundMail):
@@ -160,6 +162,7 @@ class Reading(InboundMail):
             if sent:
                 town.truth.consent(person, number)
             return sent
-        taken = await self.mail_out()
-        town.truth.replies[act] += taken
-        return taken
+        if not await self.mail_out():
+            return False
+        town.truth.replies[act] += 1
+        return True

@@ -40,7 +40,7 @@ class MailServer:
 
     def _refusal(self, address: str, mail_from: str) -> str:
         """The SMTP reply that turns the recipient away, or an empty string."""
-        if self._is_staff(address):
+        if self._is_staff(address, mail_from):
             return ""
         if self._town.faults.strike("smtp", f"rcpt {address} {mail_from}") in ("rate_429", "rate_500"):
             return "451 4.7.1 Greylisted, please try again later"
@@ -53,16 +53,24 @@ class MailServer:
         self._town.truth.mail_refused()
         return "550 5.1.1 No such mailbox here"
 
-    def _is_staff(self, address: str) -> bool:
-        return address in self._town.staff or address.rpartition("@")[2] in names.STAFF_DOMAINS
+    def _is_staff(self, address: str, mail_from: str) -> bool:
+        """True for the product's own people: named ones, staff domains, and mail within the sender's organisation."""
+        domain = address.rpartition("@")[2]
+        inside = _organisation(domain) == _organisation(mail_from.casefold().rpartition("@")[2])
+        return inside or address in self._town.staff or domain in names.STAFF_DOMAINS
 
     def _deliver(self, address: str, raw: bytes, mail_from: str) -> None:
-        town = self._town
-        person = None if self._is_staff(address) else town.world.person_at(address)
+        town, is_staff = self._town, self._is_staff(address, mail_from)
+        person = None if is_staff else town.world.person_at(address)
         nth = 1
         if person:
             nth += sum(len(town.letters.get(mailbox.email, ())) for mailbox in person.mailboxes)
         letter = open_letter(raw, mailbox=address, nth=nth, received_at=town.clock.now(), envelope_from=mail_from)
         town.letters.setdefault(address, []).append(letter)
-        if not self._is_staff(address):
+        if not is_staff:
             habits.mail_arrived(town, person, letter)
+
+
+def _organisation(domain: str) -> str:
+    """The last two labels: mail.acme.example and acme.example are one house."""
+    return ".".join(domain.split(".")[-2:])

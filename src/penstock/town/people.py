@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from penstock.town import names, odds, places
@@ -108,15 +110,25 @@ class Household:
 
 
 class World:
-    """Makes households on demand and remembers those that somebody has asked about."""
+    """Makes households on demand and remembers those that somebody has asked about.
 
-    def __init__(self, dice: Dice) -> None:
+    Mailboxes and numbers are known once their household is: so a town that has to know its people after a restart keeps
+    a file (`memory`) of the addresses asked for, one JSON array a line.
+    """
+
+    def __init__(self, dice: Dice, memory: Path | None = None) -> None:
         self._dice = dice
+        self._memory: Path | None = None
         self.households: dict[str, Household] = {}
         self.people: dict[str, Person] = {}
         self._mailboxes: dict[str, str] = {}  # email -> person id
         self._numbers: dict[str, str] = {}  # ten digits -> person id
         self._given: dict[str, tuple[str, str]] = {}
+        if memory is not None and memory.exists():
+            for line in memory.read_text("utf-8").splitlines():
+                *place, first, last = json.loads(line)
+                self.household(Address(*place), (first, last))
+        self._memory = memory
 
     def household(self, place: Address, owner: tuple[str, str] = ("", "")) -> Household | None:
         """The household at a delivery point, or None where there cannot be a house. `owner`: first and last name.
@@ -163,18 +175,22 @@ class World:
         return self.households[person.home]
 
     def _settle(self, place: Address) -> Household | None:
-        built = Builder(self._dice, place).household()
+        built = Builder(self._dice, place, taken=self._is_taken).household()
         return self._remember(built) if built else None
 
+    def _is_taken(self, point: str) -> bool:
+        return point in self._numbers or point in self._mailboxes
+
     def _remember(self, household: Household) -> Household:
+        if self._memory is not None:
+            line = json.dumps([*astuple(household.address), *self._given.get(household.address.key, ("", ""))])
+            with self._memory.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
         self.households[household.address.key] = household
         for person in household.everybody():
             self.people[person.id] = person
-            # Two people can draw the same number. The smaller id has it, whoever was asked about first.
-            for email in (mailbox.email for mailbox in person.mailboxes):
-                self._mailboxes[email] = min(person.id, self._mailboxes.get(email, person.id))
-            for number in (phone.number for phone in person.phones):
-                self._numbers[number] = min(person.id, self._numbers.get(number, person.id))
+            self._mailboxes |= {mailbox.email: person.id for mailbox in person.mailboxes}
+            self._numbers |= {phone.number: person.id for phone in person.phones}
         return household
 
 
@@ -200,11 +216,17 @@ def rename(household: Household, first: str, last: str) -> Household:
 
 
 class Builder:
-    """Draws one household. Every draw is keyed by the address, so it comes out the same whenever it is made."""
+    """Draws one household. Every draw is keyed by the address, so it comes out the same whenever it is made.
 
-    def __init__(self, dice: Dice, place: Address) -> None:
+    Only where somebody else has drawn the same number or mailbox before (about once in a thousand households of one
+    city), the later one draws again: `taken` says so.
+    """
+
+    def __init__(self, dice: Dice, place: Address, *, taken: Callable[[str], bool]) -> None:
         self._dice = dice
         self._place = place
+        self._taken = taken
+        self._drawn: set[str] = set()
 
     def household(self) -> Household | None:
         """The household, or None if no ZIP code fits the address or it has no house number."""
@@ -262,10 +284,15 @@ class Builder:
         dice = self._dice
         for nth in range(1 + dice.chance(odds.SECOND_MAILBOX, "second", who)):
             catch_all = dice.chance(odds.CATCH_ALL_DOMAIN, "catch-all", who, nth)
-            domain = dice.pick(names.CATCH_ALL_DOMAINS if catch_all else names.MAIL_DOMAINS, "domain", who, nth)
-            words = [dice.pick(names.MAIL_WORDS, "word", part, who, nth) for part in range(2)]
             state = dice.weighted(odds.MAILBOX_STATE, "mailbox", who, nth, otherwise="live")
-            yield Mailbox(f"{'.'.join(words)}{dice.digits(4, 'local', who, nth)}@{domain}", _state(state), catch_all)
+            yield Mailbox(self._email(who, nth, catch_all), _state(state), catch_all)
+
+    def _email(self, who: str, nth: int, catch_all: bool) -> str:
+        """An address that says nothing of its owner's name."""
+        dice = self._dice
+        domain = dice.pick(names.CATCH_ALL_DOMAINS if catch_all else names.MAIL_DOMAINS, "domain", who, nth)
+        words = ".".join(dice.pick(names.MAIL_WORDS, "word", part, who, nth) for part in range(2))
+        return self._first_free(lambda attempt: f"{words}{dice.digits(4, 'local', who, nth, attempt)}@{domain}")
 
     def _phones(self, who: str, area_codes: tuple[str, ...]) -> Iterator[Phone]:
         dice = self._dice
@@ -288,11 +315,21 @@ class Builder:
         """A valid ten digit number of one of the area codes; never one of the 555 numbers kept for fiction."""
         dice = self._dice
         area = dice.pick(area_codes, "area", who, kind)
-        for attempt in range(100):
+
+        def draw(attempt: int) -> str:
             number = f"{area}{dice.between(2, 9, 'x', who, kind, attempt)}{dice.digits(6, 'n', who, kind, attempt)}"
-            if number[3:6] != "555" and places.is_number(number):
-                return number
-        raise AssertionError(f"area code {area} has no valid number")
+            return number if number[3:6] != "555" and places.is_number(number) else ""
+
+        return self._first_free(draw)
+
+    def _first_free(self, draw: Callable[[int], str]) -> str:
+        """The first draw that is something and that nobody has yet."""
+        for attempt in range(1000):
+            found = draw(attempt)
+            if found and found not in self._drawn and not self._taken(found):
+                self._drawn.add(found)
+                return found
+        raise AssertionError("1000 draws without a free one")
 
 
 def _state(name: str) -> MailboxState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
@@ -20,7 +21,12 @@ class Post:
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
-        self._client = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64))
+        self._client = httpx.AsyncClient(
+            timeout=30,
+            limits=httpx.Limits(max_connections=64),
+            headers={"User-Agent": "Mozilla/5.0 (town)"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # people do not share a browser
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -34,9 +40,10 @@ class Post:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         follow_redirects: bool = False,
+        once: bool = False,
     ) -> httpx.Response:
-        """The answer, whatever its status except 429 and 5xx, which are tried again. Raises NotDelivered."""
-        patience_ends = time.monotonic() + self._patience
+        """The answer, whatever its status but 429 and 5xx: those are tried again unless `once`. Raises NotDelivered."""
+        patience_ends = time.monotonic() + (0 if once else self._patience)
         pause = FIRST_PAUSE
         while True:
             trouble = "no answer"
@@ -49,7 +56,7 @@ class Post:
                 trouble = f"status {answer.status_code}"
             except httpx.InvalidURL as error:
                 raise NotDelivered(str(error)) from error
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 trouble = type(error).__name__
             if time.monotonic() + pause > patience_ends:
                 raise NotDelivered(trouble)

@@ -97,14 +97,15 @@ async def serve(
     pace: float | None = None,
     patience: float = 60.0,
     ready_file: Path | None = None,
+    memory: Path | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT. Port 0 takes a free one; `ready_file` gets the addresses as JSON when all is up.
 
     `pace` None: simulated time, moved by PUT /town/clock and POST /town/advance. A number: the wall clock, with people
-    living that many times as fast.
+    living that many times as fast. `memory`: a file that keeps who lives in town, for a town that is started again.
     """
     places.codes_by_state()  # half a second of reading, better now than inside the first request
-    town = new_state(seed, pace=pace, patience=patience)
+    town = new_state(seed, pace=pace, patience=patience, memory=memory)
     listening = socket.create_server((HOST, port), backlog=512)
     loop = asyncio.get_running_loop()
     connection = functools.partial(SMTP, MailServer(town), hostname="mx.town.example", enable_SMTPUTF8=True, loop=loop)
@@ -134,6 +135,10 @@ async def serve(
         }
         await asyncio.to_thread(_write_at_once, ready_file, json.dumps(ready))
     try:
+        await asyncio.wait({serving, living} if living else {serving}, return_when=asyncio.FIRST_COMPLETED)
+        if living is not None and living.done():
+            server.stop()
+            living.result()  # it ends only by an error: let that be seen
         await serving
     finally:
         if living is not None:
@@ -164,7 +169,13 @@ def stop_at_end_of_input() -> None:
 
 @contextmanager
 def start_town(
-    *, seed: int = 7, pace: float | None = None, patience: float = 60.0, port: int = 0, smtp_port: int = 0
+    *,
+    seed: int = 7,
+    pace: float | None = None,
+    patience: float = 60.0,
+    port: int = 0,
+    smtp_port: int = 0,
+    memory: Path | None = None,
 ) -> Iterator[Town]:
     """A town in a process of its own for the length of the block; see `serve` for the arguments."""
     with tempfile.TemporaryDirectory(prefix="town-") as folder:
@@ -180,6 +191,8 @@ def start_town(
         command += [f"--patience={patience}", f"--ready-file={ready}", "--until-eof"]
         if pace is not None:
             command += ["--wall", f"--pace={pace}"]
+        if memory is not None:
+            command.append(f"--memory={memory}")
         process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  (our own interpreter and module)
         try:
             told = _wait_for(ready, process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from penstock.town import names
@@ -67,14 +68,17 @@ class TownState:
         return domain in names.CATCH_ALL_DOMAINS
 
 
-def new_state(seed: int, *, pace: float | None = None, patience: float = 60.0) -> TownState:
-    """An empty town. `pace`: run by the wall clock that many times as fast; `patience`: see `Post`."""
+def new_state(seed: int, *, pace: float | None = None, patience: float = 60.0, memory: Path | None = None) -> TownState:
+    """A town where nothing has happened yet. `pace`: by the wall clock, that many times as fast.
+
+    `patience`: see `Post`; `memory`: see `World`.
+    """
     dice, clock = Dice(seed), Clock(pace)
     return TownState(
         dice=dice,
         clock=clock,
         post=Post(patience),
-        world=World(dice),
+        world=World(dice, memory),
         timetable=Timetable(clock),
         faults=Faults(dice),
         truth=Truth(clock),

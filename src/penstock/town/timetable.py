@@ -42,6 +42,7 @@ class Timetable:
         self._heap: list[tuple[datetime, str, int, Event]] = []
         self._added = 0
         self._advancing = asyncio.Lock()
+        self.undelivered = 0  # events that found nobody at home and were put off
 
     def add(self, due: datetime, event: Event) -> None:
         """Let `event` happen at `due`."""
@@ -88,4 +89,5 @@ class Timetable:
             try:
                 await event.perform()
             except NotDelivered:
+                self.undelivered += 1
                 self.add(self._clock.after(odds.GRID), event)
