@@ -2,6 +2,7 @@
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -144,3 +145,13 @@ def test_a_changed_swapped_or_missing_entry_changes_every_hash_after_it() -> Non
     assert changed[:3] == whole[:3]
     assert not set(changed[3:]) & set(whole)
     assert list(ledger.chain(entries[2:], previous=whole[1], first=3)) == whole[2:]
+
+
+def test_the_reference_page_says_of_every_reason_whether_its_gate_stands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "compliance-rules.md").read_text()
+    standing = {gate.code for gate in GATES} | {"SYS_CLOCK"}
+    for reason in ruleset.load().reasons.values():
+        row = re.search(rf"\| {reason.number:03d} \| `{reason.code}` \|.*", page)
+        assert row and f"| {'in' if reason.code in standing else 'waits'} |" in row.group(), reason.code
+    for name in ruleset.TABLES:
+        assert f"`{name}.yaml`" in page

@@ -60,12 +60,12 @@ class Consent:
     seller_id: int
     captured_at: datetime
     channels: frozenset[str]
-    phone: str | None = field(metadata={"personal": True})
-    email: str | None = field(metadata={"personal": True})
+    phone: str | None = field(repr=False, metadata={"personal": True})
+    email: str | None = field(repr=False, metadata={"personal": True})
     text_flags: frozenset[str] = frozenset()
     box_initial: str = "unchecked"
     box_final: str = "checked"
-    signature_name: str = field(default="", metadata={"personal": True})
+    signature_name: str = field(default="", repr=False, metadata={"personal": True})
     evidence_complete: bool = False
     revoked_at: datetime | None = None
 
@@ -109,11 +109,11 @@ class Facts:
     the person, over all leads.
     """
 
-    identifier: str = field(metadata={"personal": True})
+    identifier: str = field(repr=False, metadata={"personal": True})
     identifier_ref: str
     source: str
     seller_id: int
-    location: Location = field(metadata={"personal": True})
+    location: Location = field(repr=False, metadata={"personal": True})
     lead_found: bool = True
     suppressions: tuple[Suppression, ...] = ()
     consents: tuple[Consent, ...] = ()
