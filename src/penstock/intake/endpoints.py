@@ -87,9 +87,8 @@ async def upload_file(
     """
     if map.endswith((".yaml", ".yml")):
         raise InvalidInput("over HTTP only named maps can be used", fix="use map=auto or the name of a map")
-    if playbook is None and len(ctx.playbooks) != 1:
-        raise InvalidInput("the upload names no playbook", fix=f"add ?playbook= one of: {', '.join(ctx.playbooks)}")
-    wanted = Wanted(playbook or next(iter(ctx.playbooks)), map, source, name)
+    only = next(iter(ctx.playbooks)) if len(ctx.playbooks) == 1 else ""
+    wanted = Wanted(playbook or only, map, source, name)
     try:
         upload_id = await receive(ctx, x_key_id or key, request.headers, request.stream(), wanted)
     except Conflict as error:

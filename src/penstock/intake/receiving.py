@@ -45,10 +45,10 @@ async def receive(
     Raises NotSignedIn (unknown key, wrong or old signature), NotAllowed (key without the scope), InvalidInput (empty or
     too large, unknown playbook) and Conflict (this content was imported before).
     """
-    if wanted.playbook not in ctx.playbooks:
-        raise InvalidInput(f"there is no playbook {wanted.playbook!r}", fix=f"use one of: {', '.join(ctx.playbooks)}")
     key = await _key(ctx, key_id)
     org_id: int = key["org_id"]
+    if wanted.playbook not in ctx.playbooks:
+        raise InvalidInput(f"there is no playbook {wanted.playbook!r}", fix=f"use one of: {', '.join(ctx.playbooks)}")
     try:
         secret = ctx.sealer.open(org_id, key["signing_secret_sealed"])
         signature = signing.claimed(headers, secret, clock.now(), allow_v1=key["allow_v1"])
