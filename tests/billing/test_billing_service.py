@@ -73,7 +73,8 @@ async def test_a_month_becomes_one_invoice_whose_lines_name_their_events(ctx: Co
             db,
             text(
                 "select count(*) from app.invoice_lines l"
-                " join app.billing_events e on e.id = l.event_id and e.invoice_id = l.invoice_id where l.description like '%event ' || e.id || ')'"
+                " join app.billing_events e on e.id = l.event_id and e.invoice_id = l.invoice_id"
+                " where l.description like '%event ' || e.id || ')'"
             ),
         )
     assert named == 12
