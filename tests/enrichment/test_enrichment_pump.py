@@ -129,6 +129,14 @@ async def test_pumps_at_once_buy_nothing_twice(town_ctx: Context, town: Town) ->
     assert await value(town_ctx, "select count(*) from app.pipeline_events where event_type = 'lead_enriched'") == 30
 
 
+async def test_pumps_at_once_end_a_waterfall_once(town_ctx: Context, town: Town) -> None:
+    await leads(town_ctx, 10)
+    await change(town_ctx, "update app.leads set waterfall_step = 2, scored_at = facts_changed_at")
+    await asyncio.gather(*(tasks.pump(town_ctx, 1) for _ in range(4)))
+    ended = "select count(*) from app.pipeline_events where event_type = 'lead_waterfall_exhausted'"
+    assert await value(town_ctx, ended) == 10
+
+
 async def test_a_crash_between_answer_and_facts_loses_nothing_and_pays_once(
     town_ctx: Context, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,9 +1,10 @@
 -- name: pass_contactable
--- Reachable already: a step for those still missing something is not for them.
+-- Reachable already: a step for those still missing something is not for them. (The condition on l itself is what a
+-- second pump, waiting for the row, looks at again; the view it does not.)
 update app.leads l set waterfall_step = cast(:step as int) + 1
   from app.enrichment_due d
  where d.org_id = l.org_id and d.lead_id = l.id and l.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step = cast(:step as int)
-   and l.scored_at is not null and api.status_for_score(l.quality_score) = 'contactable';
+   and l.waterfall_step = cast(:step as int) and l.scored_at is not null and api.status_for_score(l.quality_score) = 'contactable';
 
 -- name: pass_unaskable
 -- No street to ask about, or an owner that is no person: nobody to find, nothing to pay.
@@ -12,7 +13,7 @@ update app.leads l set waterfall_step = cast(:step as int) + 1, scored_at = null
   left join app.properties p on p.org_id = d.org_id and p.id = d.property_id
   left join app.contacts c on c.org_id = d.org_id and c.id = d.contact_id
  where d.org_id = l.org_id and d.lead_id = l.id and l.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step = cast(:step as int)
-   and (p.address_line1 is null or coalesce(p.city, p.postal_code) is null or c.kind = 'company')
+   and l.waterfall_step = cast(:step as int) and (p.address_line1 is null or coalesce(p.city, p.postal_code) is null or c.kind = 'company')
 returning l.id, case when c.kind = 'company' then 'the owner is a company' else 'no full address' end as why;
 
 -- name: claim
@@ -111,5 +112,5 @@ on conflict do nothing;
 -- Every step is done, checked and scored: routing may now rule the lead out.
 update app.leads l set waterfall_exhausted_at = app.now(), scored_at = null
   from app.enrichment_due d
- where d.org_id = l.org_id and d.lead_id = l.id and l.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step >= cast(:steps as int)
+ where d.org_id = l.org_id and d.lead_id = l.id and l.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step >= cast(:steps as int) and l.waterfall_exhausted_at is null
 returning l.id, api.status_for_score(l.quality_score) = 'contactable' as contactable;

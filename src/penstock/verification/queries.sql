@@ -14,7 +14,7 @@ select p.id as contact_point_id, p.contact_id, p.kind, p.value, d.lead_id
 
 -- name: mark_invalid
 -- A value that no longer opens under any key cannot be checked or used.
-update app.contact_points set is_invalid = true where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[]));
+update app.contact_points set is_invalid = true where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and not is_invalid;
 
 -- name: record
 -- Only the first to write a check counts it; a listing on a do-not-call registry is never forgotten.

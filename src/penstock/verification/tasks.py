@@ -132,13 +132,12 @@ async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
             return [], 0, wait_s
         opened = [(point, _open(ctx, org_id, point["value"])) for point in points]
         lost = [point["contact_point_id"] for point, value in opened if value is None]
-        if lost:
-            await execute(db, SQL["mark_invalid"], org_id=org_id, ids=lost)
+        set_aside = await execute(db, SQL["mark_invalid"], org_id=org_id, ids=lost) if lost else 0
         usable = [(point, value) for point, value in opened if value is not None]
         requests = [_request(desk, point, value) for point, value in usable]
         claims = await bank.reserve(ctx, db, org_id, requests)
     asked = [Asked(point, value, claim) for (point, value), claim in zip(usable, claims, strict=True)]
-    return asked, len(lost), 0.0
+    return asked, set_aside, 0.0
 
 
 def _open(ctx: Context, org_id: int, sealed: str) -> str | None:
