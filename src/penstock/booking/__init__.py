@@ -7,5 +7,6 @@ calendar tells of it.
 
 from penstock.booking.calls import Spoken, book_for_call, offer_slots
 from penstock.booking.links import link_for, links_for
+from penstock.booking.notifications import Notice, queue, tell_broker
 
-__all__ = ["Spoken", "book_for_call", "link_for", "links_for", "offer_slots"]
+__all__ = ["Notice", "Spoken", "book_for_call", "link_for", "links_for", "offer_slots", "queue", "tell_broker"]
