@@ -177,6 +177,15 @@ async def test_a_suppression_between_reservation_and_dialling_stops_the_call(tow
     assert (await the_call(town_ctx))["state"] == "failed"
 
 
+async def test_an_opening_that_would_be_unlawful_is_never_spoken(town_ctx: Context, town: Any) -> None:
+    await make_consented(town_ctx)
+    await do(town_ctx, "update app.orgs set support_phone = '+19005550199'")  # who calls back would pay for it
+    await tasks.pump(town_ctx, 1)
+    assert dialled(town) == []
+    refused = await look(town_ctx, "select verdict, reason from app.contact_decisions")
+    assert tuple(refused.values()) == ("DENY", "CONTENT_MISSING_ELEMENT")
+
+
 async def test_a_broker_without_numbers_is_told_in_the_dlq(town_ctx: Context, town: Any) -> None:
     await make_consented(town_ctx)
     await do(town_ctx, "update app.phone_numbers set is_active = false")

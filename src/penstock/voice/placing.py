@@ -88,7 +88,7 @@ async def _ask_gate(
         org_id,
         lead_id=due["lead_id"],
         contact_point_id=due["contact_point_id"],
-        intent=compliance.Intent(channel="voice_ai", seller_id=org_id),
+        intent=compliance.Intent(channel="voice_ai", seller_id=org_id, lint=_lint(ctx, due)),
         reference=f"{due['lead_id']}/{due['attempts'] + 1}",
     )
     return reservation.decision, reservation.attempt_id
@@ -142,17 +142,10 @@ async def _order(
     obligations: tuple[str, ...],
 ) -> CallOrder:
     recording = _recording(obligations)
-    name = due["first_name"] or due["full_name"] or "the home owner"
-    said = script.opening(
-        legal_name=due["legal_name"],
-        callback_number=due["support_phone"],
-        first_name=name,
-        purpose=ctx.playbooks[due["playbook"]].call_purpose,
-        recording=recording,
-    )
+    said = _opening(ctx, due, recording)
     links = await booking.links_for(ctx, db, [due["lead_id"]])
     variables = {
-        "first_name": name,
+        "first_name": _name(due),
         "legal_name": due["legal_name"],
         "callback_number": due["support_phone"],
         "closing": said.closing,
@@ -164,7 +157,7 @@ async def _order(
         assistant_id=ctx.settings.vendors.vapi.assistant_id,
         phone_number_id=number["vendor_number_id"],
         customer_number=phone,
-        customer_name=due["full_name"] or name,
+        customer_name=due["full_name"] or _name(due),
         first_message=said.text,
         variables=variables,
         metadata={"lead_id": str(due["lead_id"]), "recording": recording.value},
@@ -172,6 +165,29 @@ async def _order(
         max_duration_s=_longest(obligations),
         tools=TOOLS,
     )
+
+
+def _name(due: RowMapping) -> str:
+    return str(due["first_name"] or due["full_name"] or "the home owner")
+
+
+def _opening(ctx: Context, due: RowMapping, recording: Recording) -> script.Script:
+    return script.opening(
+        legal_name=due["legal_name"],
+        callback_number=due["support_phone"],
+        first_name=_name(due),
+        purpose=ctx.playbooks[due["playbook"]].call_purpose,
+        recording=recording,
+    )
+
+
+def _lint(ctx: Context, due: RowMapping) -> frozenset[str]:
+    """What the gate is told of the words to be said: empty if they are lawful whichever way the call is recorded."""
+    words = (_opening(ctx, due, recording) for recording in Recording)
+    found = [sentence for said in words for sentence in script.lint(said.parts, callback_number=due["support_phone"])]
+    if found:
+        log.warning("opening_refused", playbook=due["playbook"], reasons=sorted(set(found)))
+    return frozenset({"CONTENT_MISSING_ELEMENT"}) if found else frozenset()
 
 
 def _recording(obligations: tuple[str, ...]) -> Recording:
