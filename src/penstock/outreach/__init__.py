@@ -7,12 +7,23 @@ after a crash.
 """
 
 from penstock.outreach.message import token_in, tokens_in_ids
-from penstock.outreach.post import Draft, Fate, Posted, authorise, hand_over, record_not_sent, record_sent
+from penstock.outreach.post import (
+    Draft,
+    Fate,
+    Outcome,
+    Posted,
+    authorise,
+    hand_over,
+    record_not_sent,
+    record_sent,
+    still_allowed,
+)
 from penstock.outreach.sequences import address_failed, pause_sequence, stop_sequence
 
 __all__ = [
     "Draft",
     "Fate",
+    "Outcome",
     "Posted",
     "address_failed",
     "authorise",
@@ -20,6 +31,7 @@ __all__ = [
     "pause_sequence",
     "record_not_sent",
     "record_sent",
+    "still_allowed",
     "stop_sequence",
     "token_in",
     "tokens_in_ids",

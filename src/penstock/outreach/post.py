@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import booking, compliance, journey
-from penstock.compliance.facts import Decision, Intent
+from penstock.compliance import Decision, Intent
 from penstock.core.context import Context
-from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import ProviderBusy, ProviderRefused
+from penstock.core.db import execute, one, rows
+from penstock.core.errors import InvalidInput, ProviderBusy, ProviderRefused
 from penstock.core.http import ProviderUnclear
 from penstock.core.sqlfile import load
 from penstock.outreach.letters import Letter, Links, compose
@@ -41,6 +41,7 @@ class Fate(StrEnum):
     LATER = "later"  # not taken now
     REFUSED = "refused"  # we are refused: sign-in, sender, policy
     UNCLEAR = "unclear"  # perhaps taken
+    FORBIDDEN = "forbidden"  # something forbade it between the reservation and the wire: it did not go
 
 
 @dataclass(frozen=True)
@@ -84,53 +85,97 @@ class Draft:
     purpose: str = "MARKETING"
 
 
-async def authorise(ctx: Context, db: AsyncConnection, org_id: int, draft: Draft) -> tuple[Decision, Posted | None]:
-    """Ask the gate about the very message and, if it may go, reserve the attempt and write the message down.
+@dataclass(frozen=True)
+class Authorised:
+    """The gate's last word on a draft. `posted` is None unless it may go; `decision` is None when a template failed."""
 
-    In the caller's transaction; the email may leave only after its commit. Raises InvalidInput for a template that
-    fails.
+    decision: Decision | None
+    posted: Posted | None = None
+    error: str = ""
+
+
+async def authorise(ctx: Context, db: AsyncConnection, org_id: int, drafts: Sequence[Draft]) -> list[Authorised]:
+    """Ask the gate about the very messages; for those that may go, reserve the attempt and write the message down.
+
+    In the caller's transaction, which must not hold rows that the gate locks; an email may leave only after its commit.
     """
-    (found,) = await rows(
-        db, SQL["addressees"], org_id=org_id, lead_ids=[draft.lead_id], point_ids=[draft.contact_point_id]
-    )
-    addressee = dict(found)
-    token = token_for(ctx.sealer.secret("mail"), org_id, f"{draft.subject_key}:{draft.contact_point_id}", draft.step)
-    letter = compose(
-        ctx,
-        addressee,
-        recipient=ctx.sealer.open(org_id, addressee["value"]),
-        template=draft.template,
-        persona_name=draft.persona,
-        token=token,
-        links=await _links(ctx, db, org_id, addressee),
-        thread=draft.thread,
-        answers=draft.answers,
-    )
-    tries = await scalar(db, SQL["tries"], org_id=org_id, lead_id=draft.lead_id, message_id=letter.message_id)
-    reservation = await compliance.reserve(
-        ctx,
+    letters = await _compose(ctx, db, org_id, drafts)
+    wanted = [
+        compliance.Wanted(
+            compliance.Request(draft.lead_id, draft.contact_point_id, _intent(org_id, draft, letter)), reference
+        )
+        for draft, letter, reference in letters
+        if isinstance(letter, Letter)
+    ]
+    answers = iter(await compliance.reserve_many(ctx, db, org_id, wanted) if wanted else ())
+    authorised = []
+    for draft, letter, _ in letters:
+        if isinstance(letter, str):
+            authorised.append(Authorised(None, error=letter))
+            continue
+        answer = next(answers)
+        posted = None
+        if answer.attempt_id is not None:
+            posted = await _write_down(ctx, db, org_id, draft, letter, answer.attempt_id)
+        authorised.append(Authorised(answer.decision, posted))
+    return authorised
+
+
+async def _compose(
+    ctx: Context, db: AsyncConnection, org_id: int, drafts: Sequence[Draft]
+) -> list[tuple[Draft, Letter | str, str]]:
+    """Each draft with its letter (or what is wrong with its template) and the reference that makes it unrepeatable."""
+    found = await rows(
         db,
-        org_id,
-        lead_id=draft.lead_id,
-        contact_point_id=draft.contact_point_id,
-        intent=Intent(
-            channel="email",
-            seller_id=org_id,
-            purpose=draft.purpose,
-            campaign_id=draft.campaign_id,
-            creative_id=f"{addressee['playbook']}/{draft.template}",
-            lint=letter.reasons,
-        ),
-        reference=f"email:{token}:{tries}",
+        SQL["addressees"],
+        org_id=org_id,
+        lead_ids=[draft.lead_id for draft in drafts],
+        point_ids=[draft.contact_point_id for draft in drafts],
     )
-    if not reservation.decision.allowed or reservation.attempt_id is None:
-        return reservation.decision, None
+    addressees = {(row["lead_id"], row["contact_point_id"]): dict(row) for row in found}
+    composed: list[tuple[Draft, Letter | str, str]] = []
+    for draft in drafts:
+        addressee = addressees[draft.lead_id, draft.contact_point_id]
+        subject_key = f"{draft.subject_key}:{draft.contact_point_id}"
+        token = token_for(ctx.sealer.secret("mail"), org_id, subject_key, draft.step)
+        letter: Letter | str
+        try:
+            letter = compose(
+                ctx,
+                addressee,
+                recipient=ctx.sealer.open(org_id, addressee["value"]),
+                template=draft.template,
+                persona_name=draft.persona,
+                token=token,
+                links=await _links(ctx, db, org_id, addressee),
+                thread=draft.thread,
+                answers=draft.answers,
+            )
+        except InvalidInput as error:
+            letter = str(error)
+        composed.append((draft, letter, f"email:{token}"))
+    return composed
+
+
+def _intent(org_id: int, draft: Draft, letter: Letter) -> Intent:
+    return Intent(
+        channel="email",
+        seller_id=org_id,
+        purpose=draft.purpose,
+        campaign_id=draft.campaign_id,
+        creative_id=draft.template,
+        lint=letter.reasons,
+    )
+
+
+async def _write_down(
+    ctx: Context, db: AsyncConnection, org_id: int, draft: Draft, letter: Letter, attempt_id: int
+) -> Posted:
     written = await one(
         db,
         SQL["write_down"],
         org_id=org_id,
         lead_id=draft.lead_id,
-        contact_id=addressee["contact_id"],
         contact_point_id=draft.contact_point_id,
         enrollment_id=draft.enrollment_id,
         campaign_id=draft.campaign_id,
@@ -140,14 +185,14 @@ async def authorise(ctx: Context, db: AsyncConnection, org_id: int, draft: Draft
         in_reply_to=letter.in_reply_to,
         subject=letter.subject,
         body_sealed=ctx.sealer.seal(org_id, letter.text),
-        attempt_id=reservation.attempt_id,
+        attempt_id=attempt_id,
         worker_id=ctx.worker_id,
     )
     assert written is not None
-    return reservation.decision, Posted(
+    return Posted(
         id=written["id"],
         at=written["at"],
-        attempt_id=reservation.attempt_id,
+        attempt_id=attempt_id,
         lead_id=draft.lead_id,
         contact_point_id=draft.contact_point_id,
         enrollment_id=draft.enrollment_id,
@@ -155,6 +200,11 @@ async def authorise(ctx: Context, db: AsyncConnection, org_id: int, draft: Draft
         persona=draft.persona,
         letter=letter,
     )
+
+
+async def still_allowed(ctx: Context, org_id: int, posted: Sequence[Posted]) -> frozenset[int]:
+    """The last look before the wire: ids of the attempts that nothing forbade since they were reserved."""
+    return await compliance.last_look(ctx, org_id, [email.attempt_id for email in posted]) if posted else frozenset()
 
 
 async def hand_over(ctx: Context, posted: Posted) -> Outcome:
@@ -188,7 +238,7 @@ async def record_sent(ctx: Context, db: AsyncConnection, org_id: int, sent: Sequ
     await execute(
         db, SQL["sent"], org_id=org_id, ids=[posted.id for posted in sent], ats=[posted.at for posted in sent]
     )
-    await compliance.complete(ctx, db, org_id, attempt_ids=[posted.attempt_id for posted in sent], state="done")
+    await compliance.complete(ctx, db, org_id, attempt_ids=[posted.attempt_id for posted in sent])
     steps = [posted for posted in sent if posted.enrollment_id is not None]
     await execute(
         db,
@@ -203,7 +253,7 @@ async def record_sent(ctx: Context, db: AsyncConnection, org_id: int, sent: Sequ
 async def record_not_sent(ctx: Context, db: AsyncConnection, org_id: int, posted: Posted, outcome: Outcome) -> None:
     """Write down that an email certainly did not leave, or (UNCLEAR) that it may have."""
     unclear = outcome.fate is Fate.UNCLEAR
-    state = "in_doubt" if unclear else "failed"
+    state: Literal["in_doubt", "failed"] = "in_doubt" if unclear else "failed"
     await execute(db, SQL["not_sent"], org_id=org_id, id=posted.id, at=posted.at, state=state)
     await compliance.complete(ctx, db, org_id, attempt_ids=[posted.attempt_id], state=state)
     if unclear:

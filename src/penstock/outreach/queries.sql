@@ -99,16 +99,17 @@ select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_
   join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
--- name: hold
--- The same steps, locked for this transaction; what another worker took meanwhile is gone or skipped.
-select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.persona, e.current_step, e.state, l.contact_id, l.playbook,
-       l.campaign_status, c.cold_email
+-- name: lock_writing
+-- One author per org at a time: the letters of a batch are written, authorised and committed before the next batch is read.
+select pg_advisory_xact_lock(hashtextextended('outreach:' || cast(:org_id as int), 0));
+
+-- name: still_due
+-- The same steps again, under the lock: what another worker took meanwhile is gone.
+select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.persona, e.current_step, l.contact_id, l.playbook, l.campaign_status
   from app.enrollments e
   join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
-  join app.campaigns c on c.org_id = e.org_id and c.id = e.campaign_id
  where e.org_id = cast(:org_id as int) and e.id = any(cast(:ids as bigint[])) and e.state in ('active', 'paused') and e.next_execution_at <= app.now()
- order by e.next_execution_at, e.id
-   for update of e skip locked;
+ order by e.next_execution_at, e.id;
 
 -- name: addressees
 -- All that an email to one contact point of a lead may say.
@@ -132,17 +133,13 @@ select m.enrollment_id, array_agg(m.message_id order by m.step) as message_ids
    and m.lead_id = any(cast(:lead_ids as uuid[]))
  group by m.enrollment_id;
 
--- name: tries
--- How often a step was taken up before and certainly did not leave: part of what names the next attempt.
-select count(*) from app.message_log m
- where m.org_id = cast(:org_id as int) and m.lead_id = cast(:lead_id as uuid) and m.message_id = :message_id and m.state = 'failed';
-
 -- name: write_down
 insert into app.message_log (org_id, at, lead_id, contact_id, contact_point_id, enrollment_id, campaign_id, step, persona, direction, channel, state,
                              message_id, in_reply_to, subject, body_sealed, attempt_id, worker_id)
-values (cast(:org_id as int), app.now(), cast(:lead_id as uuid), cast(:contact_id as bigint), cast(:contact_point_id as bigint), cast(:enrollment_id as bigint),
-        cast(:campaign_id as bigint), cast(:step as int), :persona, 'outbound', 'email', 'sending', :message_id, :in_reply_to, :subject, :body_sealed,
-        cast(:attempt_id as bigint), cast(:worker_id as uuid))
+select cast(:org_id as int), app.now(), l.id, l.contact_id, cast(:contact_point_id as bigint), cast(:enrollment_id as bigint),
+       cast(:campaign_id as bigint), cast(:step as int), :persona, 'outbound', 'email', 'sending', :message_id, :in_reply_to, :subject, :body_sealed,
+       cast(:attempt_id as bigint), cast(:worker_id as uuid)
+  from app.leads l where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid)
 returning id, at;
 
 -- name: advance
@@ -150,7 +147,7 @@ returning id, at;
 update app.enrollments
    set current_step = cast(:step as int), state = case when cast(:next_at as timestamptz) is null then 'finished' else 'active' end,
        next_execution_at = cast(:next_at as timestamptz), ended_at = case when cast(:next_at as timestamptz) is null then app.now() end, stop_reason = null
- where org_id = cast(:org_id as int) and id = cast(:id as bigint);
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and state in ('active', 'paused') and current_step = cast(:step as int) - 1;
 
 -- name: resume_leads
 update app.leads set campaign_status = 'active' where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status = 'paused';
@@ -158,13 +155,14 @@ update app.leads set campaign_status = 'active' where org_id = cast(:org_id as i
 -- name: step_back
 -- The email certainly did not leave: the step is due again.
 update app.enrollments
-   set current_step = least(current_step, cast(:step as int) - 1), state = 'active', next_execution_at = app.now(), ended_at = null, stop_reason = null
- where org_id = cast(:org_id as int) and id = cast(:id as bigint) and (state in ('active', 'paused', 'finished'));
+   set current_step = least(current_step, cast(:step as int) - 1), state = 'active', next_execution_at = cast(:at as timestamptz), ended_at = null, stop_reason = null
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and state in ('active', 'paused', 'finished');
 
 -- name: postpone
+-- Only steps that are still where they were seen: another worker may have taken them meanwhile.
 update app.enrollments e set next_execution_at = v.at
-  from unnest(cast(:ids as bigint[]), cast(:ats as timestamptz[])) as v(id, at)
- where e.org_id = cast(:org_id as int) and e.id = v.id and e.state in ('active', 'paused');
+  from unnest(cast(:ids as bigint[]), cast(:steps as int[]), cast(:ats as timestamptz[])) as v(id, step, at)
+ where e.org_id = cast(:org_id as int) and e.id = v.id and e.current_step = v.step and e.state in ('active', 'paused') and e.next_execution_at <= app.now();
 
 -- name: stop
 update app.enrollments e set state = 'stopped', ended_at = app.now(), stop_reason = v.reason
@@ -204,18 +202,17 @@ update app.leads l
   from unnest(cast(:lead_ids as uuid[]), cast(:steps as int[])) as v(lead_id, step)
  where l.org_id = cast(:org_id as int) and l.id = v.lead_id;
 
+-- name: address
+select value from app.contact_points where org_id = cast(:org_id as int) and id = cast(:id as bigint);
+
 -- name: kill_address
 -- The mailbox does not exist: red for everybody who carries it, and their leads are scored anew.
 with dead as (
   update app.contact_points p set status = 'red', verified = false, bounced_at = app.now()
-    from app.contact_points q
-   where q.org_id = cast(:org_id as int) and q.id = cast(:contact_point_id as bigint)
-     and p.org_id = q.org_id and p.kind = 'email' and p.value = q.value
-  returning p.contact_id, p.value
-), rescored as (
-  update app.leads l set facts_changed_at = app.now() from dead where l.org_id = cast(:org_id as int) and l.contact_id = dead.contact_id
+   where p.org_id = cast(:org_id as int) and p.kind = 'email' and p.value = any(cast(:values as text[]))
+  returning p.contact_id
 )
-select value from dead limit 1;
+update app.leads l set facts_changed_at = app.now() from dead where l.org_id = cast(:org_id as int) and l.contact_id = dead.contact_id;
 
 -- name: next_address
 -- The best other address of the person that a check called alive and nothing forbids.

@@ -13,6 +13,9 @@ CLOSES = time(17)
 RETRY_DENIED = timedelta(days=1)
 """How long a step waits for something other than time (a review, a switch) before the gate is asked again."""
 
+RETRY_FORBIDDEN = timedelta(minutes=5)
+"""How long a step waits that the last look before the wire took back: the next look sees what happened meanwhile."""
+
 TERMINAL = frozenset(
     {
         "SUPP_OPT_OUT",

@@ -44,18 +44,19 @@ async def address_failed(
     Without another address the sequence stops and the lead is `bounced`. Gives whether it goes on. `detail` is an SMTP
     code or the like, without an address.
     """
-    sealed = await scalar(db, SQL["kill_address"], org_id=org_id, contact_point_id=contact_point_id)
-    if sealed is not None:
-        await compliance.suppress(
-            ctx,
-            db,
-            org_id,
-            reason="SUPP_HARD_BOUNCE",
-            method="bounce",
-            actor="outreach",
-            email=ctx.sealer.open(org_id, sealed),
-            channels=("email",),
-        )
+    sealed = await scalar(db, SQL["address"], org_id=org_id, id=contact_point_id)
+    address = ctx.sealer.open(org_id, sealed)
+    await compliance.suppress(
+        ctx,
+        db,
+        org_id,
+        reason="SUPP_HARD_BOUNCE",
+        method="bounce",
+        actor="outreach",
+        contact_point_id=contact_point_id,
+        channels=["email"],
+    )
+    await execute(db, SQL["kill_address"], org_id=org_id, values=ctx.sealer.forms(org_id, address))
     other = await scalar(db, SQL["next_address"], org_id=org_id, lead_id=lead_id)
     goes_on = False
     if other is not None and enrollment_id is not None and step is not None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import compliance, journey
-from penstock.compliance.facts import Decision, Intent
+from penstock.compliance import Decision, Intent, Request
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
-from penstock.core.errors import InvalidInput
 from penstock.core.sqlfile import load
 from penstock.outreach import post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
-from penstock.outreach.rules import RETRY_DENIED, ends_sequence, next_step_at, working_hour
+from penstock.outreach.rules import RETRY_DENIED, RETRY_FORBIDDEN, ends_sequence, next_step_at, working_hour
 from penstock.outreach.sequences import address_failed
 
 SQL = load(__package__)
@@ -47,72 +46,94 @@ async def pump(ctx: Context, org_id: int) -> int:
 
 async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[int]:
     """Ask the gate about all of them at once; gives the enrollments that may go on, and moves or stops the others."""
-    gone = [row for row in due if row["campaign_status"] not in ("active", "paused")]
-    await _stop(db, org_id, {row["enrollment_id"]: row["campaign_status"] for row in gone})
-    open_ = [row for row in due if row["campaign_status"] in ("active", "paused")]
-    asked = [row for row in open_ if row["contact_point_id"] is not None]
-    await _stop(db, org_id, {row["enrollment_id"]: "no address" for row in open_ if row["contact_point_id"] is None})
-    decisions = await compliance.decide_many(
-        ctx,
-        db,
-        org_id,
-        [
-            compliance.Request(
-                lead_id=row["lead_id"],
-                contact_point_id=row["contact_point_id"],
-                intent=Intent(channel="email", seller_id=org_id, campaign_id=row["campaign_id"]),
-            )
-            for row in asked
-        ],
-    )
-    refused = [(row, answer) for row, answer in zip(asked, decisions, strict=True) if not answer.allowed]
-    await _refused(db, org_id, refused)
-    return [row["enrollment_id"] for row, answer in zip(asked, decisions, strict=True) if answer.allowed]
+    hopeless = {row["enrollment_id"]: reason for row in due if (reason := _hopeless(row)) is not None}
+    await _stop(db, org_id, hopeless)
+    asked = [row for row in due if row["enrollment_id"] not in hopeless]
+    requests = [
+        Request(
+            row["lead_id"],
+            row["contact_point_id"],
+            Intent(channel="email", seller_id=org_id, campaign_id=row["campaign_id"]),
+        )
+        for row in asked
+    ]
+    decisions = await compliance.decide_many(ctx, db, org_id, requests) if requests else []
+    answered = list(zip(asked, decisions, strict=True))
+    await _refused(db, org_id, [(row, decision) for row, decision in answered if not decision.allowed])
+    return [row["enrollment_id"] for row, decision in answered if decision.allowed]
+
+
+def _hopeless(row: RowMapping) -> str | None:
+    """Why a sequence has nothing left to do, whatever the gate says."""
+    if row["campaign_status"] not in ("active", "paused"):
+        return str(row["campaign_status"])
+    return "no address" if row["contact_point_id"] is None else None
 
 
 async def _send(ctx: Context, org_id: int, enrollment_ids: Sequence[int]) -> None:
     """Authorise, hand over and record a handful of emails."""
     async with ctx.db.tenant(org_id) as db:
-        held = await rows(db, SQL["hold"], org_id=org_id, ids=list(enrollment_ids))
-        threads = {
-            row["enrollment_id"]: row["message_ids"]
-            for row in await rows(
-                db,
-                SQL["threads"],
-                org_id=org_id,
-                ids=[row["enrollment_id"] for row in held],
-                lead_ids=[row["lead_id"] for row in held],
-            )
-        }
-        posted = [
-            email
-            for row in held
-            if (email := await _authorise(ctx, db, org_id, row, threads.get(row["enrollment_id"], ()))) is not None
-        ]
+        posted = await _authorise(ctx, db, org_id, enrollment_ids)
+    allowed = await post.still_allowed(ctx, org_id, posted)
     room = asyncio.Semaphore(ctx.settings.mail.connections)
-    outcomes = await asyncio.gather(*(_hand_over(ctx, email, room) for email in posted))
+    outcomes = await asyncio.gather(*(_hand_over(ctx, email, allowed, room) for email in posted))
     async with ctx.db.tenant(org_id) as db:
         await _record(ctx, db, org_id, list(zip(posted, outcomes, strict=True)))
 
 
-async def _hand_over(ctx: Context, email: Posted, room: asyncio.Semaphore) -> Outcome:
+async def _hand_over(ctx: Context, email: Posted, allowed: frozenset[int], room: asyncio.Semaphore) -> Outcome:
+    if email.attempt_id not in allowed:
+        return Outcome(Fate.FORBIDDEN, "forbidden after it was reserved")
     async with room:
         return await post.hand_over(ctx, email)
 
 
-async def _authorise(
-    ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping, thread: Sequence[str]
-) -> Posted | None:
-    """One step through the gate; None when it may not go now, with the enrollment moved, stopped or held."""
-    playbook = ctx.playbooks[row["playbook"]]
+async def _authorise(ctx: Context, db: AsyncConnection, org_id: int, enrollment_ids: Sequence[int]) -> list[Posted]:
+    """Steps through the gate; what may not go now is moved, stopped or held, what may is written down and moved on."""
+    await execute(db, SQL["lock_writing"], org_id=org_id)
+    held = await rows(db, SQL["still_due"], org_id=org_id, ids=list(enrollment_ids))
+    over = {
+        row["enrollment_id"]: "sequence is over"
+        for row in held
+        if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence)
+    }
+    await _stop(db, org_id, over)
+    held = [row for row in held if row["enrollment_id"] not in over]
+    threads = await _threads(db, org_id, held)
+    drafts = [_draft(ctx, row, threads.get(row["enrollment_id"], ())) for row in held]
+    posted, refused = [], []
+    for row, answer in zip(held, await post.authorise(ctx, db, org_id, drafts), strict=True):
+        if answer.decision is None:
+            await _hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, answer.error)
+        elif answer.posted is None:
+            refused.append((row, answer.decision))
+        elif await _advance(ctx, db, org_id, row, answer.decision):
+            posted.append(answer.posted)
+        else:  # a reply ended the sequence a moment ago
+            ended = Outcome(Fate.FORBIDDEN, "sequence ended")
+            await post.record_not_sent(ctx, db, org_id, answer.posted, ended)
+    await _refused(db, org_id, refused)
+    return posted
+
+
+async def _threads(db: AsyncConnection, org_id: int, held: Sequence[RowMapping]) -> dict[int, list[str]]:
+    """The Message-IDs that each sequence sent so far, oldest first."""
+    found = await rows(
+        db,
+        SQL["threads"],
+        org_id=org_id,
+        ids=[row["enrollment_id"] for row in held],
+        lead_ids=[row["lead_id"] for row in held],
+    )
+    return {row["enrollment_id"]: row["message_ids"] for row in found}
+
+
+def _draft(ctx: Context, row: RowMapping, thread: Sequence[str]) -> Draft:
     step = row["current_step"] + 1
-    if step > len(playbook.sequence):
-        await _stop(db, org_id, {row["enrollment_id"]: "sequence is over"})
-        return None
-    draft = Draft(
+    return Draft(
         lead_id=row["lead_id"],
         contact_point_id=row["contact_point_id"],
-        template=playbook.sequence[step - 1].template,
+        template=ctx.playbooks[row["playbook"]].sequence[step - 1].template,
         persona=row["persona"],
         subject_key=f"enrollment:{row['enrollment_id']}",
         step=step,
@@ -120,32 +141,35 @@ async def _authorise(
         campaign_id=row["campaign_id"],
         thread=thread,
     )
-    try:
-        async with db.begin_nested():
-            decision, email = await post.authorise(ctx, db, org_id, draft)
-    except InvalidInput as error:
-        await _hold(db, org_id, row["enrollment_id"], step, str(error))
-        return None
-    if email is None:
-        await _refused(db, org_id, [(row, decision)])
-        return None
-    days = [step.day for step in playbook.sequence]
-    zone = decision.zones[0] if decision.zones else "UTC"
-    next_at = next_step_at(clock.now(), days, step, zone)
-    await execute(db, SQL["advance"], org_id=org_id, id=row["enrollment_id"], step=step, next_at=next_at)
-    if row["campaign_status"] == "paused":
+
+
+async def _advance(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping, decision: Decision) -> bool:
+    """Move the sequence past this step; False if it is not where it was."""
+    step = row["current_step"] + 1
+    days = [planned.day for planned in ctx.playbooks[row["playbook"]].sequence]
+    next_at = next_step_at(clock.now(), days, step, _zone(decision))
+    moved = await execute(db, SQL["advance"], org_id=org_id, id=row["enrollment_id"], step=step, next_at=next_at)
+    if moved and row["campaign_status"] == "paused":
         await execute(db, SQL["resume_leads"], org_id=org_id, lead_id=row["lead_id"])
-    return email
+    if moved and next_at is None:
+        finished = journey.Event("sequence_finished", row["lead_id"], stage="outreach", details={"steps": step})
+        await journey.announce(db, org_id, [finished])
+    return bool(moved)
 
 
 async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[RowMapping, Decision]]) -> None:
     """Steps the gate refused: moved to when it would allow them, or stopped where waiting does not help."""
-    ended = {
-        row["enrollment_id"]: reason for row, answer in refused if (reason := ends_sequence(answer.reasons)) is not None
-    }
-    moved = {row["enrollment_id"]: _again_at(answer) for row, answer in refused if row["enrollment_id"] not in ended}
-    await _stop(db, org_id, ended)
-    await execute(db, SQL["postpone"], org_id=org_id, ids=list(moved), ats=list(moved.values()))
+    reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
+    await _stop(db, org_id, {enrollment: reason for enrollment, reason in reasons.items() if reason is not None})
+    moved = [(row, decision) for row, decision in refused if reasons[row["enrollment_id"]] is None]
+    await execute(
+        db,
+        SQL["postpone"],
+        org_id=org_id,
+        ids=[row["enrollment_id"] for row, _ in moved],
+        steps=[row["current_step"] for row, _ in moved],
+        ats=[_again_at(decision) for _, decision in moved],
+    )
     await journey.announce(
         db,
         org_id,
@@ -154,19 +178,22 @@ async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[Row
                 "contact_denied",
                 row["lead_id"],
                 stage="outreach",
-                details={"channel": "email", "reason": answer.reason, "step": row["current_step"] + 1},
+                details={"channel": "email", "reason": decision.reason, "step": row["current_step"] + 1},
             )
-            for row, answer in refused
+            for row, decision in refused
         ],
     )
 
 
-def _again_at(answer: Decision) -> Any:
-    """When to ask again: at the person's next working hour after the gate opens, or in a day if only an act can cure
-    it."""
-    if answer.next_permitted_at is None:
+def _again_at(decision: Decision) -> datetime:
+    """When to ask again: in the next working hour after the gate opens, or in a day if only an act cures it."""
+    if decision.next_permitted_at is None:
         return clock.now() + RETRY_DENIED
-    return working_hour(answer.next_permitted_at, answer.zones[0] if answer.zones else "UTC")
+    return working_hour(decision.next_permitted_at, _zone(decision))
+
+
+def _zone(decision: Decision) -> str:
+    return decision.zones[0] if decision.zones else "UTC"
 
 
 async def _record(ctx: Context, db: AsyncConnection, org_id: int, results: Sequence[tuple[Posted, Outcome]]) -> None:
@@ -193,8 +220,14 @@ async def _not_sent(ctx: Context, db: AsyncConnection, org_id: int, email: Poste
             step=email.step,
             detail=outcome.detail,
         )
-    elif outcome.fate is not Fate.UNCLEAR:
-        await execute(db, SQL["step_back"], org_id=org_id, id=email.enrollment_id, step=email.step)
+        return
+    if outcome.fate is Fate.UNCLEAR:
+        return
+    # The step is due again: soon, with the gate to say what happened meanwhile, or when the DLQ lets it.
+    forbidden = outcome.fate is Fate.FORBIDDEN
+    again_at = clock.now() + (RETRY_FORBIDDEN if forbidden else timedelta())
+    await execute(db, SQL["step_back"], org_id=org_id, id=email.enrollment_id, step=email.step, at=again_at)
+    if not forbidden:
         await _hold(db, org_id, email.enrollment_id, email.step, outcome.detail, outcome.retry_in_s)
 
 

@@ -91,27 +91,21 @@ async def complained(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail)
     if mail.match is None:
         return "complaint about a message that is not ours"
     await compliance.suppress(
-        ctx, db, org_id, reason="SUPP_OPT_OUT", method="complaint", actor="replies", lead_id=mail.match["lead_id"],
-        contact_id=mail.match["contact_id"], contact_point_id=mail.match["contact_point_id"], channels=ALL_CHANNELS,
-    )  # fmt: skip
+        ctx, db, org_id, reason="SUPP_OPT_OUT", method="complaint", actor="replies", contact_id=mail.match["contact_id"]
+    )
     return "complaint"
 
 
 async def opted_out(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, ruling: Ruling) -> None:
-    """Suppress what the ruling says, for the person; for a stranger, the address that wrote."""
-    channels = VOICE if ruling.scope == "voice" else ALL_CHANNELS
+    """Suppress what the ruling says: the person, the address that wrote, and the address that was written to."""
+    match = mail.match
     for reason in ruling.suppressions:
-        if mail.match is not None:
-            await compliance.suppress(
-                ctx, db, org_id, reason=reason, method="reply", actor="replies", lead_id=mail.match["lead_id"],
-                contact_id=mail.match["contact_id"], contact_point_id=mail.match["contact_point_id"],
-                email=mail.inbound.sender or None, channels=channels, raw=mail.inbound.text[:2000],
-            )  # fmt: skip
-        else:
-            await compliance.suppress(
-                ctx, db, org_id, reason=reason, method="reply", actor="replies", email=mail.inbound.sender,
-                channels=channels, raw=mail.inbound.text[:2000],
-            )  # fmt: skip
+        await compliance.suppress(
+            ctx, db, org_id, reason=reason, method="reply", actor="replies", email=mail.inbound.sender,
+            contact_id=match["contact_id"] if match is not None else None,
+            contact_point_id=match["contact_point_id"] if match is not None else None,
+            channels=VOICE if ruling.scope == "voice" else ALL_CHANNELS, raw=mail.inbound.text[:2000],
+        )  # fmt: skip
 
 
 async def replied(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning) -> None:
@@ -120,21 +114,22 @@ async def replied(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, me
     assert lead_id is not None
     lead = await one(db, SQL["lead"], org_id=org_id, lead_id=lead_id)
     assert lead is not None
-    resting = meaning.intent == "not_now" and meaning.rest_until is not None
-    await execute(
-        db, SQL["replied"], org_id=org_id, lead_id=lead_id, at=mail.received_at,
-        campaign_status="paused" if resting else "replied", sales_stage=_stage(meaning),
-        reason=f"reply: {meaning.intent}",
-    )  # fmt: skip
-    if resting and meaning.rest_until is not None:
-        await pause_sequence(db, org_id, lead_id, meaning.rest_until)
-    else:
-        await stop_sequence(db, org_id, lead_id, f"reply: {meaning.intent}")
     ruling = meaning.ruling
     if ruling is not None and ruling.verdict is Verdict.REVIEW and ruling.suppressions:
         await execute(
             db, SQL["hold_for_review"], org_id=org_id, contact_id=lead["contact_id"], reason=f"reply: {ruling.rule}"
         )
+    # The order of locks is the gate's: person, sequence, lead.
+    resting = meaning.rest_until if meaning.intent == "not_now" else None
+    if resting is not None:
+        await pause_sequence(db, org_id, lead_id, resting)
+    else:
+        await stop_sequence(db, org_id, lead_id, f"reply: {meaning.intent}")
+    await execute(
+        db, SQL["replied"], org_id=org_id, lead_id=lead_id, at=mail.received_at,
+        campaign_status="paused" if resting is not None else "replied", sales_stage=_stage(meaning),
+        reason=f"reply: {meaning.intent}",
+    )  # fmt: skip
     event = journey.Event(
         "email_replied", lead_id, stage="replies",
         details={"intent": meaning.intent, "confidence": round(meaning.confidence, 2)},
@@ -148,8 +143,8 @@ async def left(db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning) -
     lead_id = mail.lead_id
     assert lead_id is not None
     reason = f"reply: {meaning.intent}"
-    await execute(db, SQL["left"], org_id=org_id, lead_id=lead_id, at=mail.received_at, reason=reason)
     await stop_sequence(db, org_id, lead_id, reason)
+    await execute(db, SQL["left"], org_id=org_id, lead_id=lead_id, at=mail.received_at, reason=reason)
     event = journey.Event("email_replied", lead_id, stage="replies", details={"intent": meaning.intent})
     await journey.announce(db, org_id, [event])
 

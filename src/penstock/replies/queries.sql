@@ -48,7 +48,7 @@ values (cast(:org_id as int), app.now(), cast(:lead_id as uuid), cast(:contact_i
 -- name: lead
 select l.id, l.contact_id, l.campaign_status, l.sales_stage, l.assigned_broker_id, l.assigned_persona, l.playbook, o.timezone, c.first_name, c.full_name
   from app.leads l join app.orgs o on o.id = l.org_id left join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
- where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid) for update of l;
+ where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid);
 
 -- name: replied
 -- A person answered. Only a lead under way changes its status: who opted out stays out, who booked stays booked.

@@ -6,13 +6,14 @@ import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import outreach
+from penstock import compliance, outreach
+from penstock.compliance import Intent
 from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import InvalidInput
 from penstock.core.sqlfile import load
-from penstock.outreach import Draft, Fate, Posted
+from penstock.outreach import Draft, Fate, Outcome, Posted
 from penstock.replies import actions, matching
 from penstock.replies.actions import Mail
 from penstock.replies.endpoints import read
@@ -62,15 +63,15 @@ async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
     mail = Mail(row["id"], row["received_at"], inbound, match)
     answer: Posted | None = None
     if inbound.complaint is not None:
-        outcome = intent = await actions.complained(ctx, db, org_id, mail)
+        outcome = await actions.complained(ctx, db, org_id, mail)
+        await _log(ctx, db, org_id, mail, outcome)
     elif inbound.bounces:
-        outcome = intent = await actions.bounced(ctx, db, org_id, mail, inbound.bounces[0])
+        outcome = await actions.bounced(ctx, db, org_id, mail, inbound.bounces[0])
+        await _log(ctx, db, org_id, mail, outcome)
     else:
         meaning = understand(inbound, at=row["received_at"], zone=await _zone(db, org_id))
+        await _log(ctx, db, org_id, mail, meaning.intent)  # before any answer: the gate counts from this message
         outcome, answer = await _act(ctx, db, org_id, mail, meaning)
-        intent = meaning.intent
-    if match is not None:
-        await _log(ctx, db, org_id, mail, intent)
     await execute(db, SQL["processed"], org_id=org_id, id=row["id"], outcome=outcome, lead_id=mail.lead_id)
     return answer
 
@@ -90,11 +91,12 @@ async def _act(
         return ("out of office", None)
     if meaning.opts_out and mail.inbound.automatic:
         return (meaning.intent, None)
-    if not meaning.opts_out or (meaning.ruling is not None and meaning.ruling.scope != "all"):
-        await actions.replied(ctx, db, org_id, mail, meaning)
-    else:
-        await actions.left(db, org_id, mail, meaning)
+    # The answer first: the gate takes its locks before this transaction holds the sequence or the lead.
     answer = await _answer(ctx, db, org_id, mail) if meaning.intent == "positive" else None
+    if meaning.ruling is not None and meaning.opts_out and meaning.ruling.scope == "all":
+        await actions.left(db, org_id, mail, meaning)
+    else:
+        await actions.replied(ctx, db, org_id, mail, meaning)
     return (meaning.intent, answer)
 
 
@@ -125,14 +127,25 @@ async def _answer(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail) ->
         answers=inbound.subject,
         purpose="REPLY_INBOUND",
     )
-    decision, posted = await outreach.authorise(ctx, db, org_id, draft)
-    if posted is None:
-        log.info("answer_refused", lead_id=str(match["lead_id"]), reason=decision.reason)
-    return posted
+    # Asked beforehand, because writing the answer replaces the consent link of the emails that went out earlier.
+    planned = await compliance.decide(
+        ctx,
+        db,
+        org_id,
+        lead_id=draft.lead_id,
+        contact_point_id=draft.contact_point_id,
+        intent=Intent(channel="email", seller_id=org_id, purpose=draft.purpose),
+    )
+    if not planned.allowed:
+        log.info("answer_refused", lead_id=str(draft.lead_id), reason=planned.reason)
+        return None
+    (answer,) = await outreach.authorise(ctx, db, org_id, [draft])
+    return answer.posted
 
 
 async def _send(ctx: Context, org_id: int, answer: Posted) -> None:
-    outcome = await outreach.hand_over(ctx, answer)
+    allowed = await outreach.still_allowed(ctx, org_id, [answer])
+    outcome = await outreach.hand_over(ctx, answer) if allowed else Outcome(Fate.FORBIDDEN)
     async with ctx.db.tenant(org_id) as db:
         if outcome.fate is Fate.SENT:
             await outreach.record_sent(ctx, db, org_id, [answer])
@@ -142,7 +155,8 @@ async def _send(ctx: Context, org_id: int, answer: Posted) -> None:
 
 async def _log(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, intent: str) -> None:
     match, inbound = mail.match, mail.inbound
-    assert match is not None
+    if match is None:
+        return
     await execute(
         db, SQL["log_inbound"], org_id=org_id, lead_id=match["lead_id"], contact_id=match["contact_id"],
         contact_point_id=match["contact_point_id"], enrollment_id=match["enrollment_id"],
