@@ -21,11 +21,18 @@ BATCH = 100
 log = structlog.get_logger(__name__)
 
 
+async def recover(ctx: Context, org_id: int) -> int:
+    """Settle calls whose fate nobody knows, and ask for reports that never came; gives how many were cleared up."""
+    if not ctx.settings.vendors.vapi.connected:
+        return 0
+    return await placing.settle(ctx, org_id) + await _reconcile(ctx, org_id)
+
+
 async def pump(ctx: Context, org_id: int) -> int:
     """Settle what is in doubt, then call whoever is due while lines are free; gives how many items were handled."""
     if not ctx.settings.vendors.vapi.connected:
         return 0  # leads wait in the view until the voice vendor is connected
-    handled = await placing.settle(ctx, org_id) + await _reconcile(ctx, org_id)
+    handled = await recover(ctx, org_id)
     while True:
         async with ctx.db.tenant(org_id) as db:
             free = LINES - await scalar(db, SQL["lines_in_use"])
