@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from conftest import MASTER_KEY, shared_data
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.core.errors import InvalidInput
+from penstock.intake.mapping import FIELDS, INPUTS
 from penstock.intake.reader import BadFile
 from penstock.intake.service import UploadReport, import_file
 
@@ -359,6 +361,41 @@ async def test_each_lead_has_its_diary_and_the_next_stage_is_woken_once(ctx: Con
         "pump.verification": 1,
         "pump.scoring": 1,
     }
+
+
+NASTY = [
+    "",
+    "9" * 30,
+    "-9" * 20,
+    "1e309",
+    "NaN",
+    "inf",
+    "٣٣٦٠٢",
+    "²",
+    "x" * 5000,
+    "2026-13-45",
+    "\u202e",
+    "'; drop",
+    "a\tb",
+    "0",
+    "½",
+]
+
+
+async def test_no_value_in_any_column_can_stop_an_import(ctx: Context) -> None:
+    columns = [*FIELDS, *INPUTS, "phone", "email", "phone type", "phone dnc"]
+    base = {"address_line1": "1 A St", "postal_code": "33602"}
+    found = [base | {column: value} for column in columns for value in NASTY]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns)
+    writer.writeheader()
+    writer.writerows(found)
+    path_of_map = {name: name for name in (*FIELDS, *INPUTS)}
+    plain_map = ctx.settings.home / "all.yaml"
+    plain_map.write_text(json.dumps({"name": "all", "columns": path_of_map}), "utf-8")
+    report = await take(ctx, out.getvalue().encode(), map_name=str(plain_map))
+    assert report.rows_read == len(found) == sum(outcomes(report))
+    assert report.rejected < len(found) / 5
 
 
 async def test_progress_is_told_by_rows_and_phase(ctx: Context) -> None:

@@ -30,8 +30,9 @@ _ALONE_AT_END = re.compile(r"[,\s]+(?P<word>BSMT|BASEMENT|REAR|FRNT|UPPR|LOWR|PE
 _COMMA_AT_END = re.compile(r"\s*,\s*(?P<unit>[A-Z]{0,3}[\s-]?\d[A-Z0-9-]{0,6}|[A-Z]{1,2})$", re.I)
 _BOX = re.compile(r"^(?:P\.?\s*O\.?\s*|POST OFFICE )(?:BOX|BX)\s*#?\s*(?P<box>[A-Z0-9-]+)$", re.I)
 _NO_NUMBER = re.compile(r"^(?:N/A|0+|\.|-|\?|UNKNOWN|NO NUMBER)[\s,]+(?=\S)", re.I)
+_HAS_LETTER = re.compile("[A-Za-z]")
 _HAS_NUMBER = re.compile(
-    r"\d|^(?:ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|ELEVEN|TWELVE)\s", re.I
+    r"[0-9]|^(?:ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN|ELEVEN|TWELVE)\s", re.I
 )  # "ONE IRVING PLACE"
 _STREET_ORDINAL = re.compile(
     r"^(?:[NSEW]{1,2}\.?\s+|NORTH\s+|SOUTH\s+|EAST\s+|WEST\s+)?\d+(?:ST|ND|RD|TH)?\s+(?:ST|STREET|AVE|AVENUE|RD|ROAD)$",
@@ -81,8 +82,13 @@ def street(value: str) -> Street:
         if found and found.start() > 0 and any(c.isalpha() for c in line[: found.start()]):
             unit, line = _bare(pattern, found), line[: found.start()].rstrip(", ")
             break
-    numbered = _HAS_NUMBER.search(line) is not None and not _STREET_ORDINAL.match(line)
+    numbered = _tells_a_place(line)
     return Street(presentable(line), unit, numbered)
+
+
+def _tells_a_place(line: str) -> bool:
+    """Whether the street line has a house number and a street."""
+    return bool(_HAS_NUMBER.search(line) and _HAS_LETTER.search(line) and not _STREET_ORDINAL.match(line))
 
 
 def _bare(pattern: re.Pattern[str], found: re.Match[str]) -> str:

@@ -32,10 +32,10 @@ VI Virgin Islands;AS American Samoa;MP Northern Mariana Islands""".replace("\n",
 CODES: Final = frozenset(STATES.values())
 MILITARY: Final = frozenset({"AA", "AE", "AP"})
 
-_MONEY = re.compile(r"^(\()?(-)?\$?(-)?([\d,]*\.?\d*)\)?$")
+_MONEY = re.compile(r"^(\()?(-)?\$?(-)?([\d,]*\.?\d*)\)?$", re.A)
 _DASHED_MONEY = re.compile(r"^\$?-+$")
-_NUMBER = re.compile(r"^\d[\d,]*(\.\d+)?$")
-_ZIP = re.compile(r"^(\d{3,5})(?:\.0)?$|^(\d{5})[- ]?(\d{4})?-?$")
+_NUMBER = re.compile(r"^\d[\d,]*(\.\d+)?$", re.A)
+_ZIP = re.compile(r"^(\d{3,5})(?:\.0)?$|^(\d{5})[- ]?(\d{4})?-?$", re.A)
 ZIP_AT_END: Final = re.compile(r"(?:^|[\s,]+)(?P<zip>\d{5}(?:-\d{4})?)$")
 _DATES = (
     (re.compile(r"^(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})(?:[T ].*)?$"), None),
@@ -44,8 +44,9 @@ _DATES = (
     (re.compile(r"^[A-Za-z]{3,9}\.? \d{1,2},? \d{4}$"), ("%b %d %Y", "%B %d %Y")),
     (re.compile(r"^\d{1,2}[- ][A-Za-z]{3}[- ]\d{4}$"), ("%d %b %Y",)),
 )
+_ASCII_DIGIT = re.compile("[0-9]")
 _EPOCH_MS = re.compile(r"^\d{12,13}$")
-_PHONE = re.compile(r"^1?([2-9]\d\d)([2-9]\d\d)(\d{4})$")
+_PHONE = re.compile(r"^1?([2-9]\d\d)([2-9]\d\d)(\d{4})$", re.A)
 _EXTENSION = re.compile(r"\s*(?:x|ext\.?|extension)\s*\d{1,6}\s*$", re.I)
 _EMAIL = re.compile(r"^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$")
 _COUNTY_WORD = re.compile(r"\s+(?:COUNTY|CO|PARISH|BOROUGH|CENSUS AREA|MUNICIPIO)$")
@@ -69,6 +70,22 @@ def text(value: str) -> str | None:
     """The value with its white space collapsed."""
     value = " ".join(value.split())
     return None if value.casefold() in NOTHING else value
+
+
+def name_of_record(value: str) -> str | None:
+    """An id that a source gives, at most 200 characters."""
+    found = text(value)
+    if found is not None and len(found) > 200:
+        raise ValueError("is longer than 200 characters")
+    return found
+
+
+def acres(value: str) -> Decimal | None:
+    """Acres; 0 means not stated."""
+    found = number(value)
+    if found is not None and found > 10_000_000:
+        raise ValueError("is more than 10,000,000")
+    return found or None
 
 
 def money(value: str) -> int | None:
@@ -283,7 +300,7 @@ def parcel(value: str) -> str | None:
     found = text(value)
     if found is None or not found.strip("0-. "):
         return None
-    if not any(c.isdigit() for c in found) or len(found) > 64:
+    if not _ASCII_DIGIT.search(found) or len(found) > 64:
         raise ValueError("is not a parcel number")
     return found.upper()
 
@@ -293,14 +310,14 @@ def mak(value: str) -> str | None:
     found = text(value)
     if found is None or not found.strip("0"):
         return None
-    if not (found.isdigit() and len(found) == 10):
+    if not (found.isascii() and found.isdigit() and len(found) == 10):
         raise ValueError("is not a Melissa address key (ten digits)")
     return found
 
 
 def county(value: str) -> str | None:
     """Upper case, without the word county: "Hillsborough County" -> HILLSBOROUGH."""
-    found = text(value)
+    found = name_of_record(value)
     return None if found is None else _COUNTY_WORD.sub("", re.sub(r"[./]", "", found.upper())) or None
 
 

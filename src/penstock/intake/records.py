@@ -128,8 +128,8 @@ class RowCleaner:
             if (not out["state"] or not out["city"]) and (place := normalise.place_of(code[0])):
                 out["state"] = out["state"] or place.state
                 out["city"] = out["city"] or place.city
-        if "zip4" in raw and raw["zip4"].strip().isdigit():
-            out["zip4"] = raw["zip4"].strip().zfill(4)[:4]
+        if (four := raw.get("zip4", "").strip()) and four.isascii() and four.isdigit():
+            out["zip4"] = four.zfill(4)[:4]
 
     def _city_parts(self, end: addresses.CityLine, raw: dict[str, str], prefix: str) -> None:
         parts = {"city": end.city, "state": end.state, "postal_code": end.zip_code}
@@ -164,7 +164,7 @@ class RowCleaner:
             out["last_sale_date"] = None  # a transfer without a price is no sale
         if half := self._try("half_bathrooms", normalise.rooms, raw.get("half_bathrooms"), trouble):
             out["bathrooms"] = (out["bathrooms"] or Decimal(0)) + half / 2
-        if not out["lot_sqft"] and (acres := self._try("lot_acres", normalise.number, raw.get("lot_acres"), trouble)):
+        if not out["lot_sqft"] and (acres := self._try("lot_acres", normalise.acres, raw.get("lot_acres"), trouble)):
             out["lot_sqft"] = round(acres * ACRE_SQFT) or None
 
     def _mailing(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
@@ -219,8 +219,8 @@ class RowCleaner:
 def _simple(today: date) -> dict[str, Callable[[str], Any]]:
     """Fields that are cleaned by themselves, one value in, one out."""
     return {
-        "vendor_record_id": normalise.text,
-        "vendor_list_id": normalise.text,
+        "vendor_record_id": normalise.name_of_record,
+        "vendor_list_id": normalise.name_of_record,
         "mak": normalise.mak,
         "apn": normalise.parcel,
         "county": normalise.county,

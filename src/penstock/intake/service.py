@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import identity
@@ -29,7 +29,7 @@ from penstock.intake.records import Reading, read
 
 SQL: Final = load(__package__)
 REPORT_EVERY: Final = 1000  # rows between two calls of `progress`
-TRIES: Final = 3  # a key taken by another writer between our look and our insert: look again
+TRIES: Final = 3  # another writer took a key between our look and our insert, or a deadlock: look again
 SPOOL: Final = 64 * 1024 * 1024  # bytes of an unseekable stream kept in memory
 
 Progress = Callable[[int, str], None]
@@ -115,7 +115,7 @@ async def merge_upload(
         except InvalidInput as error:
             await fail(ctx, org_id, upload_id, str(error))
             raise
-        except IntegrityError:
+        except (IntegrityError, OperationalError):
             if attempt == TRIES:
                 raise
     raise AssertionError("the loop returns or raises")
