@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
 from penstock.town.timetable import NotDelivered
 
+log = logging.getLogger(__name__)
+ILL_SECONDS: Final = 5.0  # a receiver that is there and answers 5xx gets this much of the patience
 FIRST_PAUSE: Final = 0.05  # seconds of real time, doubled after each try
 LONGEST_PAUSE: Final = 2.0
 
@@ -43,22 +47,29 @@ class Post:
         once: bool = False,
     ) -> httpx.Response:
         """The answer, whatever its status but 429 and 5xx: those are tried again unless `once`. Raises NotDelivered."""
-        patience_ends = time.monotonic() + (0 if once else self._patience)
+        began = time.monotonic()
         pause = FIRST_PAUSE
         while True:
-            trouble = "no answer"
+            patience = 0.0 if once else self._patience
             try:
                 answer = await self._client.request(
                     method, url, content=body, headers=headers, follow_redirects=follow_redirects
                 )
                 if answer.status_code != 429 and answer.status_code < 500:
                     return answer
-                trouble = f"status {answer.status_code}"
+                trouble, patience = f"status {answer.status_code}", min(patience, ILL_SECONDS)
             except httpx.InvalidURL as error:
                 raise NotDelivered(str(error)) from error
             except httpx.RequestError as error:
                 trouble = type(error).__name__
-            if time.monotonic() + pause > patience_ends:
+            if time.monotonic() + pause > began + patience:
+                log.warning("%s %s: %s", method, _where(url), trouble)
                 raise NotDelivered(trouble)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _where(url: str) -> str:
+    """Host and first part of the path; the rest may name a person or hold a token."""
+    parts = urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2]}/{parts.path.lstrip('/').partition('/')[0]}"
