@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from penstock.core.errors import InvalidInput
 from penstock.intake.reader import BadFile
@@ -127,7 +127,6 @@ class MapFile(_Strict):
     joins: dict[str, Join] = {}
     splits: dict[str, list[str]] = {}
     lookups: dict[str, Lookup] = {}
-    values_from: str = Field(default="", exclude=True)  # where the map was read, for messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ def _named(map_name: str) -> MapFile:
 
 def _parse(text: str, where: str) -> MapFile:
     try:
-        made = MapFile.model_validate({"values_from": where, **(yaml.safe_load(text) or {})})
+        made = MapFile.model_validate(yaml.safe_load(text) or {})
     except yaml.YAMLError as error:
         raise InvalidInput(f"The map {where!r} is not YAML: {error}") from error
     except (ValidationError, TypeError) as error:

@@ -1,0 +1,9 @@
+"""Intake: a record becomes a lead, or a rejected row with its reason.
+
+In come files of any make; out go staged rows for identity, and an account of every row. What must always hold:
+read = inserted + updated + duplicate in file + rejected, and a crash leaves nothing half-written.
+"""
+
+from penstock.intake.service import UploadReport, import_file
+
+__all__ = ["UploadReport", "import_file"]
