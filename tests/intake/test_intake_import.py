@@ -1,5 +1,6 @@
 """Imports into a real database: books that add up, nothing twice, nothing half-written."""
 
+import asyncio
 import csv
 import gzip
 import io
@@ -15,11 +16,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from conftest import MASTER_KEY, shared_data
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.core.errors import InvalidInput
+from penstock.intake import service
 from penstock.intake.mapping import FIELDS, INPUTS
 from penstock.intake.reader import BadFile
 from penstock.intake.service import UploadReport, import_file
@@ -403,6 +406,38 @@ async def test_progress_is_told_by_rows_and_phase(ctx: Context) -> None:
     await take(ctx, as_csv([row(n) for n in range(1, 2501)]), progress=lambda rows, phase: heard.append((rows, phase)))
     assert heard[:2] == [(1000, "reading"), (2000, "reading")]
     assert heard[-1] == (2500, "done")
+
+
+async def test_imports_at_the_same_time_take_nothing_twice(ctx: Context) -> None:
+    files = [as_csv([row(n) for n in range(start, start + 200)]) for start in (1, 101, 151)]
+    reports = await asyncio.gather(*(take(ctx, data) for data in files))
+    assert sum(report.inserted for report in reports) == 350
+    assert sum(report.updated for report in reports) == 250
+    assert (await counts(ctx))["leads"] == 350
+
+
+async def test_a_key_taken_by_another_writer_meanwhile_is_looked_at_again(ctx: Context) -> None:
+    async def rival() -> None:
+        await ask(
+            ctx,
+            "select api.upsert_lead(p_source => 'x', p_address_line1 => '1 Example Ave', p_city => 'Tampa', "
+            "p_state => 'FL', p_postal_code => '33602', p_apn => '18-29-0001', p_county => 'Hillsborough')",
+        )
+
+    came = asyncio.Event()
+    own = service._merge
+
+    async def overtaken(*given: Any) -> UploadReport:
+        if not came.is_set():
+            came.set()
+            await rival()
+            raise IntegrityError("insert", {}, Exception("key taken"))
+        return await own(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "_merge", overtaken)
+        report = await take(ctx, as_csv([row(1), row(2)]))
+    assert outcomes(report) == (1, 1, 0, 0)
 
 
 async def test_no_row_of_another_tenant_is_touched(ctx: Context) -> None:
