@@ -50,3 +50,8 @@ select field, reason, fix, count(*) from app.rejected_rows where upload_id = cas
 
 -- name: dlq_by_stage
 select stage, count(*) as items from app.dlq group by stage order by stage;
+
+-- name: most_eventful_lead
+select l.id from app.leads l join app.pipeline_events e on e.org_id = l.org_id and e.lead_id = l.id
+ where l.merged_into is null
+ group by l.id order by count(distinct e.event_type) desc, count(*) desc, l.id limit 1;

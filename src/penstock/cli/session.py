@@ -58,16 +58,24 @@ async def session() -> AsyncIterator[Context]:
 
 @contextmanager
 def _demo_database(settings: Settings) -> Iterator[tuple[Settings, str]]:
+    if settings.database_url:
+        yield _as_in_demo(settings, settings.database_url), settings.database_url
+        return
     with embedded.embedded_server(settings.home) as server:
         url = server.url(demo.DATABASE)
-        try:
-            with psycopg.connect(url) as connection:
-                found = connection.execute("select seed from app.simulation").fetchone()
-        except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
-            found = None
-        if found is None:
-            raise NotFound("There is no demo to look at.", fix="run: penstock demo")
-        yield demo.demo_settings(settings, int(found[0])), url
+        yield _as_in_demo(settings, url), url
+
+
+def _as_in_demo(settings: Settings, url: str) -> Settings:
+    """Settings with the key of the demo that ran on `url`. Raises NotFound when none did."""
+    try:
+        with psycopg.connect(url) as connection:
+            found = connection.execute("select seed from app.simulation").fetchone()
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
+        found = None
+    if found is None:
+        raise NotFound("There is no demo to look at.", fix="run: penstock demo")
+    return demo.demo_settings(settings, int(found[0]))
 
 
 async def ensure_tenant(ctx: Context) -> None:

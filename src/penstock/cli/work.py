@@ -27,9 +27,9 @@ from penstock.cli.output import (
     talk,
     write_json,
 )
-from penstock.cli.session import quiet, session
+from penstock.cli.session import of_demo, quiet, session
 from penstock.core.context import Context
-from penstock.core.db import rows
+from penstock.core.db import rows, scalar
 from penstock.core.settings import load_settings
 from penstock.core.sqlfile import load
 from penstock.town.server import start_town
@@ -74,7 +74,7 @@ async def demo(
         report = await demo_run.run_demo(quiet(load_settings()), request, show)
     write_json(report, json)
     if str(json) != "-":
-        _show_demo(report)
+        _show_demo(report, await _most_eventful_lead())
     if any(report["grade"][sin] for sin in ("rows_lost", "paid_twice", "contacted_against_rule")):
         raise fail("the grade is not clean", Code.FAILED)
 
@@ -91,7 +91,13 @@ def _faults(given: list[str] | None) -> dict[str, dict[str, float]] | None:
     return faults or None
 
 
-def _show_demo(report: dict[str, Any]) -> None:
+async def _most_eventful_lead() -> str:
+    of_demo.set(True)
+    async with session() as ctx, ctx.db.tenant(demo_run.ORG_ID) as db:
+        return str(await scalar(db, SQL["most_eventful_lead"]))[:8]
+
+
+def _show_demo(report: dict[str, Any], lead: str) -> None:
     spend, grade = report["spend_cents"], report["grade"]
     answers.print(table("Journey", ["step", "count"], list(report["stages"].items()), right=["count"]))
     stages = [(stage, money(cents)) for stage, cents in spend["by_stage"].items()]
@@ -105,7 +111,7 @@ def _show_demo(report: dict[str, Any]) -> None:
     answers.print(f"\n{report['seconds']} s. Try next:")
     for line in (
         "penstock --demo status              the same database, looked at again",
-        "penstock --demo explain +1…         one lead's diary, by phone, email or id",
+        f"penstock --demo explain {lead}    the diary of the lead with most to tell",
         "penstock demo --seed 8              another town",
         "penstock demo --file YOURS.csv      your own records through the whole journey",
         "penstock import FILE --map auto     the first half, for real",
