@@ -75,7 +75,7 @@ def test_links_are_found_in_text_and_markup_once_each():
     )
     assert letter.links == ("http://x.example/consent/1?a=1&b=2", "https://x.example/book/g/i")
     assert (letter.sender_name, letter.reply_to, letter.subject) == ("Grace Lee", "r@x.example", "Grüße")
-    assert letter.marketing and letter.one_click == ""
+    assert (letter.answers, letter.automatic, letter.one_click) == ("", False, "")
 
 
 @given(raw=st.binary(max_size=300))

@@ -73,12 +73,18 @@ async def test_mail_after_an_opt_out_is_a_breach_and_one_confirmation_is_not(ben
     assert breaches(bench) == {"emails after_opt_out": 2}
 
 
-async def test_answers_in_a_conversation_do_not_count_as_marketing(bench):
+async def test_an_answer_to_their_own_mail_is_no_marketing_and_a_threaded_follow_up_is(bench, monkeypatch):
+    for name, value in {"READS": (1.0,), "SCANNED": 0.0, "OUT_OF_OFFICE": 0.0, "COLD": {"question": 99.0}}.items():
+        monkeypatch.setattr(odds, name, value)
+    monkeypatch.setattr(odds, "READ_DELAY", {"soon": (1.0, 10, 60)})
     person = bench.someone()
     await bench.write(person.mailboxes[0].email)
-    await bench.write(person.mailboxes[0].email, plain="yes", In_Reply_To="<their-question@lakemail.example>")
+    await bench.advance(hours=2)
+    asked = next(header["Value"] for header in bench.product.mails[0]["Headers"] if header["Name"] == "Message-ID")
+    await bench.write(person.mailboxes[0].email, In_Reply_To=asked)
     assert breaches(bench) == {}
-    assert bench.state.truth.grade()["emails"]["received"] == 2
+    await bench.write(person.mailboxes[0].email, plain="yes", In_Reply_To="<mail-1@outreach.example>")
+    assert breaches(bench) == {"emails over_cap": 1}
 
 
 async def test_a_call_needs_consent_for_that_very_number(bench):

@@ -24,7 +24,9 @@ def mail_arrived(town: TownState, person: Person | None, letter: Letter) -> None
     """A mail was accepted: grade it, and put what its reader and their mail servers will do into the timetable."""
     mailbox = town.world.mailbox(letter.mailbox)
     dead = mailbox is None or mailbox.state != "live"
-    town.truth.mail(person, dead=dead, marketing=letter.marketing)
+    # Marketing falls under caps and hours. An answer to a mail of their own does not, nor does a receipt.
+    marketing = letter.answers not in town.message_ids and not letter.automatic
+    town.truth.mail(person, dead=dead, marketing=marketing)
     if person is None or mailbox is None:
         return
     key = (person.id, letter.nth)

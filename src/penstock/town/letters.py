@@ -16,7 +16,10 @@ LINK: Final = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail in one mailbox. `nth` counts the mails to its person from 1; `marketing` falls under caps and hours."""
+    """One mail in one mailbox. `nth` counts the mails to its person from 1.
+
+    `answers` is the Message-ID it replies to; `automatic` says that it calls itself that and offers no way off a list.
+    """
 
     mailbox: str
     nth: int
@@ -31,7 +34,8 @@ class Letter:
     text: str
     links: tuple[str, ...]
     one_click: str  # URL of the List-Unsubscribe header, empty if it offers no one-click POST
-    marketing: bool
+    answers: str
+    automatic: bool
 
     def link(self, mark: str) -> str:
         """The first link whose path contains `mark`, or an empty string."""
@@ -47,7 +51,6 @@ def open_letter(raw: bytes, *, mailbox: str, nth: int, received_at: datetime, en
     name, sender = parseaddr(_header(message, "From"))
     off_list = _header(message, "List-Unsubscribe")
     one_click = LINK.search(off_list) if _header(message, "List-Unsubscribe-Post") else None
-    answers_us = bool(_header(message, "In-Reply-To") or _header(message, "Auto-Submitted"))
     return Letter(
         mailbox=mailbox,
         nth=nth,
@@ -62,7 +65,8 @@ def open_letter(raw: bytes, *, mailbox: str, nth: int, received_at: datetime, en
         text=plain or re.sub(r"<[^>]+>", " ", markup),
         links=tuple(dict.fromkeys(links)),
         one_click=one_click.group() if one_click else "",
-        marketing=bool(off_list) or not answers_us,
+        answers=_header(message, "In-Reply-To"),
+        automatic=bool(_header(message, "Auto-Submitted")) and not off_list,
     )
 
 

@@ -109,7 +109,9 @@ def envelope(
     tag = to.partition("@")[0].partition("+")[2]
     recipient = {"Email": to, "Name": "", "MailboxHash": tag}
     now = town.clock.now().astimezone(ZoneInfo(zone))
-    all_headers = {"Message-ID": f"<{token}@{address.rpartition('@')[2]}>", "MIME-Version": "1.0", **headers}
+    message_id = f"<{token}@{address.rpartition('@')[2]}>"
+    town.message_ids.add(message_id)
+    all_headers = {"Message-ID": message_id, "MIME-Version": "1.0", **headers}
     return {
         "FromName": name,
         "MessageStream": "inbound",

@@ -53,6 +53,7 @@ class TownState:
     webhooks: Webhooks = field(default_factory=Webhooks)
     staff: set[str] = field(default_factory=set)
     letters: dict[str, list[Letter]] = field(default_factory=dict)  # by mailbox, oldest first
+    message_ids: set[str] = field(default_factory=set)  # of the mails that people have sent
     moods: dict[str, Mood] = field(default_factory=dict)
 
     def mood(self, person: Person) -> Mood:
