@@ -11,7 +11,7 @@ with lines as (
   select at, 25, id::text, 'compliance', 'consent ' || action, jsonb_build_object('text', text_id, 'reason', reason), null
     from app.lead_consent_audit where lead_id = cast(:lead_id as uuid)
   union all
-  select reserved_at, 30, id::text, case when operation like '%call%' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end, 'bought ' || operation,
+  select reserved_at, 30, id::text, case when operation = 'call' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end, 'bought ' || operation,
          jsonb_build_object('vendor', vendor, 'status', status, 'found', found), cost_cents
     from app.vendor_calls where lead_id = cast(:lead_id as uuid)
   union all
@@ -94,7 +94,7 @@ select r.*, f.*
 
 -- name: spend
 -- Reserved and in-doubt calls count: until they are settled the money may be gone.
-select case when operation like '%call%' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end as stage,
+select case when operation = 'call' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end as stage,
        vendor, operation, count(*) as calls, sum(cost_cents) as cents
   from app.vendor_calls
  where cost_cents > 0 and reserved_at >= coalesce(cast(:since as timestamptz), '-infinity') and reserved_at < coalesce(cast(:until as timestamptz), 'infinity')
