@@ -1,4 +1,4 @@
-"""`penstock up` and `penstock town` as processes: they start, answer, and leave nothing behind when told to stop."""
+"""`penstock up`, `town` and `demo` as processes: they start, answer, and leave nothing behind when told to stop."""
 
 from __future__ import annotations
 
@@ -76,3 +76,18 @@ def test_up_says_when_its_port_is_taken(tmp_path: Path, database: str) -> None:
         assert "PENSTOCK_API__PORT" in (tmp_path / "stderr").read_text()
         town.send_signal(signal.SIGINT)
         assert town.wait(timeout=15) == 0
+
+
+def test_a_demo_prints_its_report_as_json_and_leaves_nothing_running(tmp_path: Path, database: str) -> None:
+    arguments = ("demo", "--rows", "30", "--days", "2", "--seed", "3", "--json", "-")
+    with started(tmp_path, *arguments, DATABASE_URL=database) as process:
+        assert process.stdout is not None
+        report = json.loads(process.stdout.read())
+        assert process.wait(timeout=60) == 0
+    rows = report["rows"]
+    assert rows["read"] == rows["inserted"] + rows["updated"] + rows["duplicate_in_file"] + rows["rejected"] >= 30
+    assert {"rows", "stages", "waiting", "spend_cents", "grade", "seconds"} <= set(report)
+    assert {"total", "by_vendor", "per_appointment"} <= set(report["spend_cents"])
+    with started(tmp_path, "--demo", "status", "--json", DATABASE_URL=database) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["rows"] == rows

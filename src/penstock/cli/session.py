@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from typing import Literal
 
 import psycopg
 
@@ -30,11 +31,11 @@ LOCAL = onboarding.OrgProfile(
 )
 
 
-def quiet(settings: Settings) -> Settings:
-    """Settings that log warnings only, unless somebody chose a level: a command's answer is not drowned in its log."""
+def quiet(settings: Settings, level: Literal["WARNING", "ERROR"] = "WARNING") -> Settings:
+    """Settings that log from `level` on, unless somebody chose another: the log must not drown the answer."""
     if "logging" in settings.model_fields_set:
         return settings
-    return settings.model_copy(update={"logging": Logging(level="WARNING")})
+    return settings.model_copy(update={"logging": Logging(level=level)})
 
 
 @asynccontextmanager
