@@ -72,7 +72,7 @@ async def explain(
         (f"{line.at:%Y-%m-%d %H:%M}", line.what, line.detail, money(line.cents) if line.cents else "", line.folder)
         for line in lines
     ]
-    answers.print(table("Diary (UTC)", ["when", "what", "detail", "cost", "folder"], told, right=["cost"]))
+    answers.print(table("Diary (UTC)", ["when", "what", "detail", "money", "folder"], told, right=["money"]))
 
 
 dlq_app = typer.Typer(help="What failed and waits: look at it, try it again, or give it up.", no_args_is_help=True)
