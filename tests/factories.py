@@ -46,7 +46,7 @@ async def make_lead(
         for kind, value in (("email", email), ("phone", phone)):
             if value:
                 await one(
-                    db, text("select api.merge_contact_point(cast(:lead as uuid), :kind, :value, 'test', 90, :verified)"),
+                    db, text("select api.merge_contact_point(cast(:lead as uuid), :kind, :value, 'melissa', 90, :verified)"),
                     lead=str(lead_id), kind=kind, value=ctx.sealer.seal(org_id, value), verified=verified,
                 )
         if phone:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 
 from penstock import playbooks
@@ -15,6 +14,7 @@ from penstock.core import embedded, log
 from penstock.core.context import Context
 from penstock.core.db import Database
 from penstock.core.errors import NotConfigured
+from penstock.core.http import make_client
 from penstock.core.sealing import Sealer
 from penstock.core.settings import Settings
 from penstock.schema import migrate
@@ -91,7 +91,7 @@ async def context(settings: Settings, url: str) -> AsyncIterator[Context]:
         settings=settings,
         db=Database(url, pool_size=settings.database_pool_size),
         sealer=Sealer(settings.keys()),
-        http=httpx.AsyncClient(timeout=20, follow_redirects=False),
+        http=make_client(),
         playbooks=playbooks.load_all(),
     )
     try:

@@ -56,7 +56,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("voice.receipts", "what the voice vendor reports of calls", "app.voice_receipts_due", "penstock.voice.tasks:pump_receipts"),
     Stage("booking", "slots and appointments", "app.booking_due", "penstock.booking.tasks:pump"),
     Stage("booking.notifications", "brokers and operators are told", "app.notifications_due", "penstock.booking.notifications:pump"),
-    Stage("billing", "fees, usage, invoices"),
+    Stage("billing", "fees, usage, invoices", pump="penstock.billing.tasks:pump"),
     Stage("insight", "funnel, alerts, explain"),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

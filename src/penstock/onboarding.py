@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +34,7 @@ class OrgProfile:
     alert_email: str | None = None
     alert_webhook_url: str | None = None
     alert_secret: str | None = None
+    policy: Mapping[str, Any] = field(default_factory=dict)  # over the playbooks' POLICY values
 
 
 @dataclass(frozen=True)
@@ -108,5 +110,5 @@ def _columns(profile: OrgProfile) -> dict[str, object]:
         "slug": profile.slug, "name": profile.name, "legal_name": profile.legal_name, "postal_address": profile.postal_address,
         "support_email": profile.support_email, "support_phone": profile.support_phone, "from_domain": profile.from_domain,
         "public_url": profile.public_url.rstrip("/"), "timezone": profile.timezone, "alert_email": profile.alert_email,
-        "alert_webhook_url": profile.alert_webhook_url, "policy": json.dumps({}),
+        "alert_webhook_url": profile.alert_webhook_url, "policy": json.dumps(dict(profile.policy)),
     }

@@ -70,6 +70,10 @@ class TownControl:
         }
         (await self._http.put("/town/webhooks", json=hooks)).raise_for_status()
 
+    async def employ(self, emails: list[str]) -> None:
+        """Mailboxes of our own people: they take mail and are not graded."""
+        (await self._http.put("/town/staff", json={"emails": emails})).raise_for_status()
+
     async def records(self, count: int) -> bytes:
         """A county's list of properties, as CSV."""
         return (await self._http.get("/town/records", params={"rows": count})).raise_for_status().content

@@ -33,7 +33,6 @@ CHORES: tuple[str, ...] = (
     "penstock.enrichment.tasks:recover",
     "penstock.outreach.tasks:recover",
     "penstock.voice.tasks:recover",
-    "penstock.compliance.tasks:recover",
     "penstock.insight.alerts:evaluate",
 )
 
@@ -51,7 +50,7 @@ async def sweep(ctx: Context) -> None:
     await workers.heartbeat(ctx)
     for org_id in await ctx.db.org_ids():
         for chore in CHORES:
-            await _guarded(resolve(chore)(ctx, org_id), chore)
+            await _guarded(ctx, org_id, chore)
         await run_timetable(ctx, org_id)
         await nudge_due(ctx, org_id)
 
@@ -146,8 +145,8 @@ async def make_partitions(ctx: Context, org_id: int, slot: datetime) -> dict[str
         return {table: int(await scalar(db, SQL["ensure_partitions"], table=table)) for table in ("pipeline_events", "contact_decisions", "message_log")}
 
 
-async def _guarded(chore: Awaitable[Any], name: str) -> None:
+async def _guarded(ctx: Context, org_id: int, name: str) -> None:
     try:
-        await chore
+        await resolve(name)(ctx, org_id)
     except Exception:  # one chore must not stop the others, nor the timetable
         log.exception("chore failed", chore=name)

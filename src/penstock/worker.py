@@ -35,7 +35,7 @@ def _register(queue: procrastinate.App, ctx: Context, stage: journey.Stage) -> N
     async def run(org_id: int) -> None:
         await run_stage(ctx, stage.name, org_id)
 
-    queue.task(run, name=stage.task, pass_context=False)
+    queue.task(name=stage.task)(run)
 
 
 async def run_stage(ctx: Context, name: str, org_id: int) -> int:

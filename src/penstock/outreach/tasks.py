@@ -18,7 +18,15 @@ from penstock.core.db import execute, rows
 from penstock.core.sqlfile import load
 from penstock.outreach import post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
-from penstock.outreach.rules import RETRY_DENIED, RETRY_FORBIDDEN, ends_sequence, next_step_at, working_hour
+from penstock.outreach.rules import (
+    CONTENT,
+    RETRY_DENIED,
+    RETRY_FORBIDDEN,
+    UNUSABLE,
+    ends_sequence,
+    next_step_at,
+    working_hour,
+)
 from penstock.outreach.sequences import address_failed
 
 SQL = load(__package__)
@@ -27,6 +35,11 @@ PLANNED = 200
 AUTHORISED = 25
 """Emails that one transaction authorises: no more than this many can be in doubt when a worker dies."""
 log = structlog.get_logger(__name__)
+
+
+async def recover(ctx: Context, org_id: int) -> int:
+    """Put in doubt what a dead worker was sending; gives how many messages. They count as sent, now and for ever."""
+    return await post.settle(ctx, org_id)
 
 
 async def pump(ctx: Context, org_id: int) -> int:
@@ -158,10 +171,20 @@ async def _advance(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
 
 
 async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[RowMapping, Decision]]) -> None:
-    """Steps the gate refused: moved to when it would allow them, or stopped where waiting does not help."""
+    """Steps the gate refused: moved to when it would allow them, stopped where waiting does not help, held where our own
+    words are at fault."""
     reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
-    await _stop(db, org_id, {enrollment: reason for enrollment, reason in reasons.items() if reason is not None})
-    moved = [(row, decision) for row, decision in refused if reasons[row["enrollment_id"]] is None]
+    ended = {enrollment: reason for enrollment, reason in reasons.items() if reason is not None}
+    await _stop(db, org_id, ended)
+    given_up = {row["lead_id"]: reason for row, _ in refused if (reason := ended.get(row["enrollment_id"])) in UNUSABLE}
+    await execute(
+        db, SQL["give_up"], org_id=org_id, lead_ids=list(given_up), reasons=[str(why) for why in given_up.values()]
+    )
+    waiting = [(row, decision) for row, decision in refused if row["enrollment_id"] not in ended]
+    for row, decision in waiting:
+        if wrong := CONTENT.intersection(decision.reasons):
+            await _hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, ", ".join(sorted(wrong)))
+    moved = [(row, decision) for row, decision in waiting if not CONTENT.intersection(decision.reasons)]
     await execute(
         db,
         SQL["postpone"],

@@ -1,11 +1,14 @@
--- When something will become due by the clock alone: what a simulation moves to next, and what `status` shows as waiting.
+-- When something becomes due by the clock alone: what a simulation moves to next, and what `status` shows as waiting.
+-- What waits in the DLQ counts there, at its own time.
 create view app.next_due with (security_invoker = true) as
-select org_id, 'outreach' as stage, count(*) as items, min(next_execution_at) as at from app.enrollments where state in ('active', 'paused') group by org_id
+select org_id, 'outreach' as stage, count(*) as items, min(next_execution_at) as at from app.enrollments e where state in ('active', 'paused')
+   and not exists (select 1 from app.on_hold h where h.org_id = e.org_id and h.stage = 'outreach' and h.item = e.id::text) group by org_id
 union all
-select org_id, 'voice', count(*), min(greatest(coalesce(next_call_at, consented_at), consented_at)) from app.leads
+select org_id, 'voice', count(*), min(coalesce(next_call_at, consented_at)) from app.leads
  where consent and campaign_status in ('active', 'replied') and merged_into is null and assigned_broker_id is not null and call_attempt_count < 5
    and not exists (select 1 from app.calls c where c.org_id = leads.org_id and c.lead_id = leads.id and c.state in ('reserved', 'placed', 'in_doubt'))
-   and not exists (select 1 from app.appointments a where a.org_id = leads.org_id and a.lead_id = leads.id and a.status in ('accepted', 'pending')) group by org_id
+   and not exists (select 1 from app.appointments a where a.org_id = leads.org_id and a.lead_id = leads.id and a.status in ('accepted', 'pending'))
+   and not exists (select 1 from app.on_hold h where h.org_id = leads.org_id and h.stage = 'voice' and h.item = leads.id::text) group by org_id
 union all
 select org_id, stage, count(*), min(retry_after) from app.dlq where retry_after is not null group by org_id, stage
 union all
