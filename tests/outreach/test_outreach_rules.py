@@ -50,7 +50,8 @@ def test_a_working_hour_is_kept_and_any_other_moves_forward_by_less_than_a_day(a
         (("TIME_QUIET_HOURS",), None),
         (("FREQ_POLICY", "SUPP_OPT_OUT"), "SUPP_OPT_OUT"),
         (("SUPP_PENDING_REVIEW",), None),
-        (("CONTENT_PROHIBITED_CLAIM",), "CONTENT_PROHIBITED_CLAIM"),
+        (("CONTENT_PROHIBITED_CLAIM",), None),
+        (("DATA_SOURCE_PROHIBITED",), "DATA_SOURCE_PROHIBITED"),
     ],
 )
 def test_only_what_no_waiting_cures_ends_a_sequence(reasons: tuple[str, ...], end: str | None) -> None:

@@ -230,7 +230,7 @@ async def test_a_mailbox_that_does_not_exist_goes_red_and_the_next_best_address_
     async with sender.db.tenant(1) as db:
         await execute(
             db,
-            text("select api.merge_contact_point(cast(:lead as uuid), 'email', :value, 'test', 50, true)"),
+            text("select api.merge_contact_point(cast(:lead as uuid), 'email', :value, 'melissa', 50, true)"),
             lead=str(lead),
             value=sender.sealer.seal(1, "second@home.example"),
         )
@@ -304,6 +304,28 @@ async def test_a_template_that_fails_waits_in_the_dlq_and_holds_nobody_else(send
     assert [recipient for _, recipient, _ in house.arrived] == ["other@home.example"]
     (entry,) = await sql(sender, "select stage, error from app.dlq")
     assert entry["stage"] == "outreach" and "line break" in entry["error"]
+
+
+async def test_words_that_break_a_rule_wait_in_the_dlq_and_are_never_sent(sender: Context, house: Mailhouse) -> None:
+    lead = await fed(sender)
+    await change(sender, "update app.properties set city = 'a guaranteed HUD program'")
+    await pump(sender, 1)
+    assert house.arrived == []
+    (entry,) = await sql(sender, "select error, retry_after from app.dlq")
+    assert entry["error"] == "CONTENT_PROHIBITED_CLAIM"
+    assert (await enrollment(sender, lead))["state"] == "active"
+    (decision,) = await sql(sender, "select verdict, reason from app.contact_decisions")
+    assert (decision["verdict"], decision["reason"]) == ("DENY", "CONTENT_PROHIBITED_CLAIM")
+
+
+async def test_an_address_of_a_forbidden_source_is_given_up(sender: Context, house: Mailhouse) -> None:
+    lead = await fed(sender)
+    await change(sender, "update app.contact_points set source = 'trigger_lead' where kind = 'email'")
+    await pump(sender, 1)
+    assert house.arrived == []
+    (row,) = await sql(sender, "select campaign_status::text, status_reason from app.leads where id = :id", id=lead)
+    assert (row["campaign_status"], row["status_reason"]) == ("do_not_contact", "DATA_SOURCE_PROHIBITED")
+    assert (await enrollment(sender, lead))["stop_reason"] == "DATA_SOURCE_PROHIBITED"
 
 
 async def test_a_lead_that_replied_meanwhile_gets_nothing_more(sender: Context, house: Mailhouse) -> None:

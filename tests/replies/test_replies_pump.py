@@ -127,6 +127,7 @@ async def test_an_interested_reply_ends_the_sequence_is_answered_once_and_told_t
     assert "email_replied" in await events(us, lead)
     answer = house.arrived[-1][2]
     assert len(house.arrived) == 2
+    assert answer["List-Unsubscribe"] is None
     assert answer["Auto-Submitted"] == "auto-replied" and answer["Subject"].startswith("Re: ")
     assert answer["In-Reply-To"].endswith("@home.example>")
     body = answer.get_body(("plain",)).get_content()
@@ -268,7 +269,7 @@ async def test_a_late_bounce_marks_the_address_and_goes_on_with_the_next(
     us: Context, house: Mailhouse, lead: uuid.UUID
 ) -> None:
     async with us.db.tenant(1) as db:
-        add = "select api.merge_contact_point(cast(:lead as uuid), 'email', :value, 'test', 50, true)"
+        add = "select api.merge_contact_point(cast(:lead as uuid), 'email', :value, 'melissa', 50, true)"
         await execute(db, text(add), lead=str(lead), value=us.sealer.seal(1, "second@home.example"))
     receipt = await deliver(us, bounce(house, "5.1.1", "550 5.1.1 user unknown"))
     assert receipt["outcome"] == "bounce: no such mailbox"

@@ -12,7 +12,7 @@ OPT_OUT = [
     "do not text me again", "don't call", "leave me alone", "no more messages", "who is this? stop texting", "ALTO",
     "no me llame mas", "quitame de la lista", "baja", "👎", "🛑", "f*** off", "stop calling me", "remove my number",
     "put me on your do not call list", "please don’t email me anymore", "not intrested, plz stop.",
-    "Don't you ever write to me again", "ＳＴＯＰ",
+    "Don't you ever write to me again", "ＳＴＯＰ", "cancel these emails", "I don't want any more of your messages",
 ]  # fmt: skip
 GRAVE = {
     "wrong number": "SUPP_WRONG_PARTY",
@@ -28,7 +28,8 @@ REVIEW = ["can you stop by at 5?", "bus stop is near", "don't stop, tell me more
 QUIET = [
     "sounds good, call me tomorrow", "Can you email me more details?", "please send me info", "the end of "
     "the month works",
-    "I'd like to take this further", "drop me a line next week", "no problem, what is this about?", "Some "
+    "I'd like to take this further", "I don't want any trouble, how does it work?", "drop me a line next week",
+    "no problem, what is this about?", "Some "
     "time has passed since then",
 ]  # fmt: skip
 

@@ -80,7 +80,8 @@ def compose(
         domain=addressee["from_domain"],
         token=token,
         sent_at=clock.now(),
-        unsubscribe_url=links.unsubscribe,
+        # An answer to one person is no mailing: the way out stands in its text, not in the list headers.
+        unsubscribe_url=None if answers is not None else links.unsubscribe,
         references=thread,
         automatic=answers is not None,
     )

@@ -221,7 +221,7 @@ async def hand_over(ctx: Context, posted: Posted) -> Outcome:
     try:
         await mail.send(server, sender=letter.return_path, recipient=letter.recipient, message=letter.raw)
     except mail.MailboxRefused as refused:
-        return Outcome(Fate.NO_MAILBOX, f"{refused.code} {refused.enhanced or ''}".strip())
+        return Outcome(Fate.NO_MAILBOX, f"{refused.smtp_code} {refused.enhanced or ''}".strip())
     except ProviderUnclear as unclear:
         return Outcome(Fate.UNCLEAR, str(unclear))
     except ProviderBusy as busy:

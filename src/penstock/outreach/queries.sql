@@ -231,3 +231,8 @@ update app.enrollments
 -- name: lead_bounced
 update app.leads set campaign_status = 'bounced', status_reason = 'no address left'
  where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status in ('queued', 'active', 'paused');
+
+-- name: give_up
+update app.leads l set campaign_status = 'do_not_contact', status_reason = v.reason
+  from unnest(cast(:lead_ids as uuid[]), cast(:reasons as text[])) as v(lead_id, reason)
+ where l.org_id = cast(:org_id as int) and l.id = v.lead_id and l.campaign_status in ('active', 'paused');

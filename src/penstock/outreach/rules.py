@@ -27,11 +27,15 @@ TERMINAL = frozenset(
         "DATA_SOURCE_PROHIBITED",
         "JURISDICTION_UNSUPPORTED",
         "ID_INVALID",
-        "CONTENT_MISSING_ELEMENT",
-        "CONTENT_PROHIBITED_CLAIM",
     }
 )
 """Reasons after which no waiting helps: the sequence stops."""
+
+UNUSABLE = frozenset({"DATA_SOURCE_PROHIBITED", "JURISDICTION_UNSUPPORTED", "ID_INVALID"})
+"""Of these, the ones that no suppression moved the lead for: outreach gives the lead up itself."""
+
+CONTENT = frozenset({"CONTENT_MISSING_ELEMENT", "CONTENT_PROHIBITED_CLAIM"})
+"""Something is wrong with our words, not with the person: the step waits in the DLQ until the template is mended."""
 
 
 def working_hour(at: datetime, zone: str) -> datetime:

@@ -176,7 +176,7 @@ async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[Row
     reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
     ended = {enrollment: reason for enrollment, reason in reasons.items() if reason is not None}
     await _stop(db, org_id, ended)
-    given_up = {row["lead_id"]: reason for row, _ in refused if (reason := ended.get(row["enrollment_id"])) in UNUSABLE}
+    given_up = {row["lead_id"]: why for row, _ in refused if (why := ended.get(row["enrollment_id"])) in UNUSABLE}
     await execute(
         db, SQL["give_up"], org_id=org_id, lead_ids=list(given_up), reasons=[str(why) for why in given_up.values()]
     )
