@@ -1,0 +1,71 @@
+"""`python -m benchmarks`: measures, prints a table each, and writes JSON if asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks import feeder, gate, importing, upsert
+from benchmarks.figures import Figure, Sizes, machine, table
+from benchmarks.ground import Ground, ground
+from penstock.core import clock, embedded
+from penstock.core.settings import load_settings
+
+Measure = Callable[[Ground, Sizes], Awaitable[list[Figure]]]
+
+
+class Name(StrEnum):
+    """The measurements, in the order in which they are taken: later ones stand on what the first have filled."""
+
+    IMPORT = "import"
+    UPSERT = "upsert"
+    FEEDER = "feeder"
+    GATE = "gate"
+
+
+MEASUREMENTS: dict[Name, Measure] = {
+    Name.IMPORT: importing.measure,
+    Name.UPSERT: upsert.measure,
+    Name.FEEDER: feeder.measure,
+    Name.GATE: gate.measure,
+}
+
+
+def main(
+    rows: Annotated[int, typer.Option(min=200, help="Rows of the county file.")] = Sizes().rows,
+    only: Annotated[list[Name] | None, typer.Option(help="Measure only this; may be given several times.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
+    ] = None,
+) -> None:
+    """Measure import, upsert, feeder and gate, each as a ratio to a peer of the same run.
+
+    Works in databases of its own on the embedded server and drops them at the end.
+    """
+    with embedded.embedded_server(load_settings().home) as server, ground(server.url("postgres")) as made:
+        report = asyncio.run(run(made, Sizes(rows=rows), only or list(Name), Console()))
+    if json_file:
+        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+async def run(made: Ground, sizes: Sizes, names: list[Name], out: Console) -> dict[str, object]:
+    """Take the named measurements one after the other, print each, and give all of them as plain values."""
+    line, began = machine(made.server_version()), clock.now()
+    measured: dict[str, object] = {}
+    for name in names:
+        figures = await MEASUREMENTS[name](made, sizes)
+        out.print(table(name.value, figures, line))
+        out.print()
+        measured[name.value] = [figure.as_json() for figure in figures]
+    return {"machine": line, "began_at": began.isoformat(), "rows": sizes.rows, "measurements": measured}
+
+
+if __name__ == "__main__":
+    typer.run(main)
