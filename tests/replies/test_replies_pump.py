@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from factories import make_contactable
+from mailhouse import Mailhouse, mailhouse
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -21,9 +21,6 @@ from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump as send
 from penstock.replies.endpoints import store
 from penstock.replies.tasks import pump
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "outreach"))
-from mailhouse import Mailhouse, mailhouse
 
 ADA = "ada@home.example"
 PHONE = "+18135550123"
@@ -372,3 +369,36 @@ async def test_a_reply_of_somebody_who_booked_does_not_undo_the_booking(
     await change(us, booked, id=lead)
     await deliver(us, reply(house, "Looking forward to speaking with you."))
     assert (await lead_row(us, lead))["campaign_status"] == "converted"
+
+
+async def test_replies_and_sending_at_the_same_time_get_along(us: Context, house: Mailhouse) -> None:
+    """Two readers and two senders over the same people: nobody waits in a ring, nobody who left is written to again."""
+    people = [f"person{n}@home.example" for n in range(16)]
+    for n, address in enumerate(people):
+        await make_contactable(us, last_name=f"Busy{n}", email=address, phone=f"+1813555{2000 + n}")
+    await feed(us, 1)
+    await send(us, 1)
+    clock.hold(clock.now() + timedelta(days=2, hours=1))
+    ours = {recipient: message for _, recipient, message in house.arrived}
+    words = ["STOP", "yes please call me", "no thanks", "How much is it?"]
+    for n, address in enumerate(people):
+        house.arrived.append(("", address, ours[address]))
+        raw = reply(house, words[n % 4], sender=address)
+        house.arrived.pop()
+        async with us.db.tenant(1) as db:
+            await store(us, db, 1, kind="mime", raw=raw, message_id="")
+    await asyncio.gather(pump(us, 1), send(us, 1), pump(us, 1), send(us, 1))
+    waiting = await sql(us, "select 1 from app.webhook_receipts where processed_at is null")
+    assert waiting == [] and await sql(us, "select 1 from app.dlq") == []
+    steps = await sql(
+        us, "select lead_id, step, count(*) as n from app.message_log where direction = 'outbound' group by 1, 2"
+    )
+    assert {row["n"] for row in steps} == {1}
+    left = await sql(
+        us, "select campaign_status::text as status from app.leads l where campaign_status = 'unsubscribed'"
+    )
+    assert len(left) == 4
+    before = len(house.arrived)
+    clock.hold(clock.now() + timedelta(days=9))
+    await send(us, 1)
+    assert len(house.arrived) == before

@@ -104,12 +104,14 @@ select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_
 select pg_advisory_xact_lock(hashtextextended('outreach:' || cast(:org_id as int), 0));
 
 -- name: still_due
--- The same steps again, under the lock: what another worker took meanwhile is gone.
+-- The same steps again, with their rows held: what another worker took meanwhile is gone, what a reply holds is skipped. Everybody
+-- takes enrollments before leads, leads before the gate's chain, and people last.
 select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.persona, e.current_step, l.contact_id, l.playbook, l.campaign_status
   from app.enrollments e
   join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
  where e.org_id = cast(:org_id as int) and e.id = any(cast(:ids as bigint[])) and e.state in ('active', 'paused') and e.next_execution_at <= app.now()
- order by e.next_execution_at, e.id;
+ order by e.next_execution_at, e.id
+   for update of e, l skip locked;
 
 -- name: addressees
 -- All that an email to one contact point of a lead may say.
@@ -204,6 +206,20 @@ update app.leads l
 
 -- name: address
 select value from app.contact_points where org_id = cast(:org_id as int) and id = cast(:id as bigint);
+
+-- name: hold_enrollments_at
+-- Enrollments of everybody who carries an address, held before their leads.
+select e.id from app.enrollments e
+ where e.org_id = cast(:org_id as int) and e.lead_id in (
+   select l.id from app.leads l join app.contact_points p on p.org_id = l.org_id and p.contact_id = l.contact_id
+    where l.org_id = e.org_id and p.kind = 'email' and p.value = any(cast(:values as text[])))
+ order by e.id for update;
+
+-- name: hold_leads_at
+select l.id from app.leads l
+ where l.org_id = cast(:org_id as int) and l.contact_id in (
+   select p.contact_id from app.contact_points p where p.org_id = l.org_id and p.kind = 'email' and p.value = any(cast(:values as text[])))
+ order by l.id for update;
 
 -- name: kill_address
 -- The mailbox does not exist: red for everybody who carries it, and their leads are scored anew.

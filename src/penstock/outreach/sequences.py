@@ -45,7 +45,10 @@ async def address_failed(
     code or the like, without an address.
     """
     sealed = await scalar(db, SQL["address"], org_id=org_id, id=contact_point_id)
-    address = ctx.sealer.open(org_id, sealed)
+    forms = ctx.sealer.forms(org_id, ctx.sealer.open(org_id, sealed))
+    for held in ("hold_enrollments_at", "hold_leads_at"):
+        await rows(db, SQL[held], org_id=org_id, values=forms)
+    await execute(db, SQL["kill_address"], org_id=org_id, values=forms)
     await compliance.suppress(
         ctx,
         db,
@@ -56,7 +59,6 @@ async def address_failed(
         contact_point_id=contact_point_id,
         channels=["email"],
     )
-    await execute(db, SQL["kill_address"], org_id=org_id, values=ctx.sealer.forms(org_id, address))
     other = await scalar(db, SQL["next_address"], org_id=org_id, lead_id=lead_id)
     goes_on = False
     if other is not None and enrollment_id is not None and step is not None:

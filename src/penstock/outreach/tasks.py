@@ -48,6 +48,7 @@ async def pump(ctx: Context, org_id: int) -> int:
     tried = 0
     while True:
         async with ctx.db.tenant(org_id) as db:
+            await execute(db, SQL["lock_writing"], org_id=org_id)
             due = await rows(db, SQL["due"], limit=PLANNED)
             planned = await _plan(ctx, db, org_id, due)
         for start in range(0, len(planned), AUTHORISED):
@@ -90,8 +91,15 @@ async def _send(ctx: Context, org_id: int, enrollment_ids: Sequence[int]) -> Non
     allowed = await post.still_allowed(ctx, org_id, posted)
     room = asyncio.Semaphore(ctx.settings.mail.connections)
     outcomes = await asyncio.gather(*(_hand_over(ctx, email, allowed, room) for email in posted))
+    results = list(zip(posted, outcomes, strict=True))
     async with ctx.db.tenant(org_id) as db:
-        await _record(ctx, db, org_id, list(zip(posted, outcomes, strict=True)))
+        sent = [email for email, outcome in results if outcome.fate is Fate.SENT]
+        await post.record_sent(ctx, db, org_id, sent)
+        await dlq.clear(db, org_id, stage="outreach", items=[str(email.enrollment_id) for email in sent])
+    for email, outcome in results:
+        if outcome.fate is not Fate.SENT:
+            async with ctx.db.tenant(org_id) as db:  # each by itself: it may lock other people than the email's
+                await _not_sent(ctx, db, org_id, email, outcome)
 
 
 async def _hand_over(ctx: Context, email: Posted, allowed: frozenset[int], room: asyncio.Semaphore) -> Outcome:
@@ -171,15 +179,11 @@ async def _advance(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
 
 
 async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[RowMapping, Decision]]) -> None:
-    """Steps the gate refused: moved to when it would allow them, stopped where waiting does not help, held where our own
-    words are at fault."""
+    """Steps the gate refused: moved to when it would allow them, stopped where waiting does not help, held in the DLQ
+    where our own words are at fault."""
     reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
     ended = {enrollment: reason for enrollment, reason in reasons.items() if reason is not None}
     await _stop(db, org_id, ended)
-    given_up = {row["lead_id"]: why for row, _ in refused if (why := ended.get(row["enrollment_id"])) in UNUSABLE}
-    await execute(
-        db, SQL["give_up"], org_id=org_id, lead_ids=list(given_up), reasons=[str(why) for why in given_up.values()]
-    )
     waiting = [(row, decision) for row, decision in refused if row["enrollment_id"] not in ended]
     for row, decision in waiting:
         if wrong := CONTENT.intersection(decision.reasons):
@@ -192,6 +196,10 @@ async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[Row
         ids=[row["enrollment_id"] for row, _ in moved],
         steps=[row["current_step"] for row, _ in moved],
         ats=[_again_at(decision) for _, decision in moved],
+    )
+    given_up = {row["lead_id"]: why for row, _ in refused if (why := reasons[row["enrollment_id"]]) in UNUSABLE}
+    await execute(
+        db, SQL["give_up"], org_id=org_id, lead_ids=list(given_up), reasons=[str(why) for why in given_up.values()]
     )
     await journey.announce(
         db,
@@ -217,15 +225,6 @@ def _again_at(decision: Decision) -> datetime:
 
 def _zone(decision: Decision) -> str:
     return decision.zones[0] if decision.zones else "UTC"
-
-
-async def _record(ctx: Context, db: AsyncConnection, org_id: int, results: Sequence[tuple[Posted, Outcome]]) -> None:
-    sent = [email for email, outcome in results if outcome.fate is Fate.SENT]
-    await post.record_sent(ctx, db, org_id, sent)
-    await dlq.clear(db, org_id, stage="outreach", items=[str(email.enrollment_id) for email in sent])
-    for email, outcome in results:
-        if outcome.fate is not Fate.SENT:
-            await _not_sent(ctx, db, org_id, email, outcome)
 
 
 async def _not_sent(ctx: Context, db: AsyncConnection, org_id: int, email: Posted, outcome: Outcome) -> None:

@@ -114,12 +114,7 @@ async def replied(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, me
     assert lead_id is not None
     lead = await one(db, SQL["lead"], org_id=org_id, lead_id=lead_id)
     assert lead is not None
-    ruling = meaning.ruling
-    if ruling is not None and ruling.verdict is Verdict.REVIEW and ruling.suppressions:
-        await execute(
-            db, SQL["hold_for_review"], org_id=org_id, contact_id=lead["contact_id"], reason=f"reply: {ruling.rule}"
-        )
-    # The order of locks is the gate's: person, sequence, lead.
+    # Everybody takes the sequence before the lead, and the person last.
     resting = meaning.rest_until if meaning.intent == "not_now" else None
     if resting is not None:
         await pause_sequence(db, org_id, lead_id, resting)
@@ -130,6 +125,11 @@ async def replied(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, me
         campaign_status="paused" if resting is not None else "replied", sales_stage=_stage(meaning),
         reason=f"reply: {meaning.intent}",
     )  # fmt: skip
+    ruling = meaning.ruling
+    if ruling is not None and ruling.verdict is Verdict.REVIEW and ruling.suppressions:
+        await execute(
+            db, SQL["hold_for_review"], org_id=org_id, contact_id=lead["contact_id"], reason=f"reply: {ruling.rule}"
+        )
     event = journey.Event(
         "email_replied", lead_id, stage="replies",
         details={"intent": meaning.intent, "confidence": round(meaning.confidence, 2)},

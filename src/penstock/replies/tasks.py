@@ -91,12 +91,11 @@ async def _act(
         return ("out of office", None)
     if meaning.opts_out and mail.inbound.automatic:
         return (meaning.intent, None)
-    # The answer first: the gate takes its locks before this transaction holds the sequence or the lead.
-    answer = await _answer(ctx, db, org_id, mail) if meaning.intent == "positive" else None
     if meaning.ruling is not None and meaning.opts_out and meaning.ruling.scope == "all":
         await actions.left(db, org_id, mail, meaning)
     else:
         await actions.replied(ctx, db, org_id, mail, meaning)
+    answer = await _answer(ctx, db, org_id, mail) if meaning.intent == "positive" else None
     return (meaning.intent, answer)
 
 
