@@ -64,7 +64,7 @@ def test_every_command_promised_is_there_and_its_help_has_an_example() -> None:
     found = commands()
     promised = (
         "up", "demo", "import", "run", "status", "explain", "dlq list", "dlq show", "dlq retry", "dlq drop",
-        "db upgrade", "doctor", "town", "user add", "key add",
+        "db upgrade", "db reseal", "doctor", "town", "user add", "key add",
     )  # fmt: skip
     assert {" ".join(path) for path in found} >= set(promised)
     for path in found:
@@ -218,3 +218,23 @@ def test_doctor_says_when_there_is_no_database(penstock: Run, monkeypatch: pytes
 def test_db_upgrade_can_be_repeated(penstock: Run) -> None:
     done = json.loads(penstock("db", "upgrade", "--json").stdout)
     assert done["before"] == done["after"] == migrate.head()
+
+
+def test_db_reseal_moves_everything_to_the_newest_key(
+    penstock: Run, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = "ab" * 32, "cd" * 32
+    monkeypatch.setenv("PENSTOCK_MASTER_KEY", old)
+    file = tmp_path / "county.csv"
+    file.write_text(HEADER.strip() + ",Email\n" + ROWS[0].strip() + ",ada@home.example\n")
+    penstock("import", str(file))
+    monkeypatch.setenv("PENSTOCK_MASTER_KEY", f"2:{new},1:{old}")
+    done = json.loads(penstock("db", "reseal", "--json").stdout)
+    assert (done["key_version"], done["resealed"]["contact_points.value"]) == (2, 1)
+    [(value,)] = sql(database, "select value from app.contact_points")
+    assert value.startswith("s2.")
+    monkeypatch.setenv("PENSTOCK_MASTER_KEY", f"2:{new}")
+    assert "Palm" in penstock("explain", "ada@home.example").stdout
+    again = json.loads(penstock("db", "reseal", "--json").stdout)
+    assert sum(again["resealed"].values()) == 0
+    assert "version 2" in penstock("db", "reseal").stdout

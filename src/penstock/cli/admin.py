@@ -1,4 +1,4 @@
-"""Setting up: db upgrade, org add, user add, key add."""
+"""Setting up: db upgrade and reseal, org add, user add, key add."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from uuid import UUID
 
 import typer
 
-from penstock import assembly, onboarding
+from penstock import assembly, onboarding, rotation
 from penstock.api import accounts
-from penstock.cli.output import Code, Json, answers, command, escape, fail, print_json
+from penstock.cli.output import Code, Json, answers, command, escape, fail, print_json, table
 from penstock.cli.session import quiet, session
 from penstock.core import embedded
 from penstock.core.settings import load_settings
@@ -37,6 +37,25 @@ def db_upgrade(json: Json = False) -> None:
         print_json(done)
         return
     answers.print(f"from {done.before or 'nothing'} to {done.after}, {done.faces} files of views and functions")
+
+
+@db_app.command("reseal", epilog="Example: PENSTOCK_MASTER_KEY=2:<new>,1:<old> penstock db reseal")
+@command
+async def db_reseal(json: Json = False) -> None:
+    """Seal what older key versions sealed under the newest one, for every tenant. Repeatable; may be interrupted."""
+    changed: dict[str, int] = {}
+    async with session() as ctx:
+        for org_id in await ctx.db.org_ids():
+            for column, count in (await rotation.reseal(ctx, org_id)).items():
+                changed[column] = changed.get(column, 0) + count
+        version = ctx.sealer.current
+    if json:
+        print_json({"key_version": version, "resealed": changed})
+        return
+    moved = [item for item in changed.items() if item[1]]
+    if moved:
+        answers.print(table("Sealed anew", ["column", "values"], moved, right=["values"]))
+    answers.print(f"everything is sealed under key version {version}")
 
 
 @org_app.command(
