@@ -1,0 +1,1 @@
+"""The HTTP edge: one app of all the stages' endpoints, with sign-in, limits, paging and problems in one shape."""
