@@ -45,3 +45,29 @@ select cast(:org_id as int), 'contact', id, null, 'SUPP_LEGAL', 'file', :actor, 
 union all
 select distinct cast(:org_id as int), 'phone', cast(null as bigint), v.value, 'SUPP_LEGAL', 'file', :actor, app.now() from unnest(cast(:phones as text[])) as v(value)
 on conflict do nothing;
+
+-- name: seal_plain_points
+select id, contact_id, kind, value
+  from app.contact_points
+ where value !~ '^s[0-9]+\.'
+ order by id
+ limit 1000
+   for update skip locked;
+
+-- name: seal_unite_with_twin
+-- The same value is there already, sealed: it takes over what the plain one knew.
+with twin as (
+  delete from app.contact_points p using app.contact_points keep
+   where p.id = cast(:id as bigint)
+     and keep.org_id = p.org_id and keep.contact_id = p.contact_id and keep.kind = p.kind and keep.value = :value
+  returning keep.id as keep_id, p.score, p.verified, p.verified_at
+)
+update app.contact_points k
+   set score = greatest(k.score, twin.score), verified = k.verified or twin.verified,
+       verified_at = coalesce(k.verified_at, twin.verified_at)
+  from twin
+ where k.id = twin.keep_id;
+
+-- name: seal_point
+update app.contact_points set value = :value, is_invalid = is_invalid or cast(:invalid as boolean)
+ where id = cast(:id as bigint);
