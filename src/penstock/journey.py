@@ -25,7 +25,7 @@ SQL = load(__package__, "journey.sql")
 
 @dataclass(frozen=True)
 class Stage:
-    """A room of the house: its folder, what it does, and the view that says what is due there (None: driven by others)."""
+    """A room of the house: its folder, what it does, and the view of what is due there (None: driven by others)."""
 
     name: str
     does: str
@@ -44,18 +44,43 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("intake", "a record becomes a lead, or a rejected row with its reason", "app.intake_due", "penstock.intake.tasks:pump"),
+    Stage(
+        "intake",
+        "a record becomes a lead, or a rejected row with its reason",
+        "app.intake_due",
+        "penstock.intake.tasks:pump",
+    ),
     Stage("identity", "the same place and the same person, once"),
-    Stage("enrichment", "vendors fill gaps, each fact with its source and cost", "app.enrichment_due", "penstock.enrichment.tasks:pump"),
-    Stage("verification", "are the email and phone alive, and what kind", "app.verification_due", "penstock.verification.tasks:pump"),
+    Stage(
+        "enrichment",
+        "vendors fill gaps, each fact with its source and cost",
+        "app.enrichment_due",
+        "penstock.enrichment.tasks:pump",
+    ),
+    Stage(
+        "verification",
+        "are the email and phone alive, and what kind",
+        "app.verification_due",
+        "penstock.verification.tasks:pump",
+    ),
     Stage("scoring", "quality, promise, route", "app.scoring_due", "penstock.scoring.tasks:pump"),
     Stage("compliance", "may we contact this person, on this channel, now?"),
     Stage("outreach", "campaigns, personas, sequences, sending", "app.outreach_due", "penstock.outreach.tasks:pump"),
     Stage("replies", "what came back, what it means, what follows", "app.replies_due", "penstock.replies.tasks:pump"),
     Stage("voice", "numbers, calls, the talking agent", "app.calls_due", "penstock.voice.tasks:pump"),
-    Stage("voice.receipts", "what the voice vendor reports of calls", "app.voice_receipts_due", "penstock.voice.tasks:pump_receipts"),
+    Stage(
+        "voice.receipts",
+        "what the voice vendor reports of calls",
+        "app.voice_receipts_due",
+        "penstock.voice.tasks:pump_receipts",
+    ),
     Stage("booking", "slots and appointments", "app.booking_due", "penstock.booking.tasks:pump"),
-    Stage("booking.notifications", "brokers and operators are told", "app.notifications_due", "penstock.booking.notifications:pump"),
+    Stage(
+        "booking.notifications",
+        "brokers and operators are told",
+        "app.notifications_due",
+        "penstock.booking.notifications:pump",
+    ),
     Stage("billing", "fees, usage, invoices", pump="penstock.billing.tasks:pump"),
     Stage("insight", "funnel, alerts, explain"),
 )
@@ -133,7 +158,7 @@ class Event:
 
 
 async def announce(db: AsyncConnection, org_id: int, events: Sequence[Event]) -> None:
-    """Write events into the diary and wake what follows, in the caller's transaction. One statement for any number of events."""
+    """Write events into the diary and wake what follows, in the caller's transaction; one statement for any number."""
     if not events:
         return
     unknown = {event.type for event in events} - NEXT.keys()

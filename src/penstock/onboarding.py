@@ -59,7 +59,13 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
     async with ctx.db.owner() as db:
         known = await scalar(db, SQL["org_exists"], org_id=org_id)
         if not known:
-            await execute(db, SQL["insert_org"], org_id=org_id, alert_secret_sealed=_sealed(ctx, org_id, profile.alert_secret), **_columns(profile))
+            await execute(
+                db,
+                SQL["insert_org"],
+                org_id=org_id,
+                alert_secret_sealed=_sealed(ctx, org_id, profile.alert_secret),
+                **_columns(profile),
+            )
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["insert_key_version"], version=ctx.sealer.current)
         for playbook in ctx.playbooks.values():
@@ -70,22 +76,50 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
 async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook) -> None:
     await execute(db, SQL["insert_campaign"], org_id=org_id, playbook=playbook.name, name=playbook.sequence_name)
     await many(
-        db, SQL["insert_tier"],
-        [{"org_id": org_id, "playbook": playbook.name, "event_type": f.event_type, "from_count": f.from_count, "unit_cents": f.unit_cents} for f in playbook.fees],
+        db,
+        SQL["insert_tier"],
+        [
+            {
+                "org_id": org_id,
+                "playbook": playbook.name,
+                "event_type": f.event_type,
+                "from_count": f.from_count,
+                "unit_cents": f.unit_cents,
+            }
+            for f in playbook.fees
+        ],
     )
     await many(
-        db, SQL["insert_cap"],
-        [{"org_id": org_id, "scope": scope, "playbook": playbook.name, "cap_cents": cents} for scope, cents in playbook.caps_cents.items()],
+        db,
+        SQL["insert_cap"],
+        [
+            {"org_id": org_id, "scope": scope, "playbook": playbook.name, "cap_cents": cents}
+            for scope, cents in playbook.caps_cents.items()
+        ],
     )
 
 
 async def add_broker(ctx: Context, org_id: int, broker: BrokerProfile, *, broker_id: UUID | None = None) -> UUID:
-    """Add a broker; gives the id. With `broker_id`, an id of the caller's choice: the broker's sign-in carries the same one."""
+    """Add a broker; gives the id.
+
+    With `broker_id`, an id of the caller's choice: the broker's sign-in carries the same one.
+    """
     async with ctx.db.tenant(org_id) as db:
         made = await one(
-            db, SQL["insert_broker"], org_id=org_id, id=str(broker_id) if broker_id else None, name=broker.name, company=broker.company, email=broker.email.lower(),
-            phone=broker.phone, timezone=broker.timezone, daily_cap=broker.daily_cap, calendar_username=broker.calendar_username,
-            calendar_event_slug=broker.calendar_event_slug, calendar_event_type_id=broker.calendar_event_type_id, webhook_url=broker.webhook_url,
+            db,
+            SQL["insert_broker"],
+            org_id=org_id,
+            id=str(broker_id) if broker_id else None,
+            name=broker.name,
+            company=broker.company,
+            email=broker.email.lower(),
+            phone=broker.phone,
+            timezone=broker.timezone,
+            daily_cap=broker.daily_cap,
+            calendar_username=broker.calendar_username,
+            calendar_event_slug=broker.calendar_event_slug,
+            calendar_event_type_id=broker.calendar_event_type_id,
+            webhook_url=broker.webhook_url,
             webhook_secret_sealed=_sealed(ctx, org_id, broker.webhook_secret),
         )
     assert made is not None
@@ -96,8 +130,18 @@ async def add_numbers(ctx: Context, org_id: int, broker_id: UUID, numbers: Seque
     """Give a broker numbers to call from: (E.164, state, id at the voice vendor). A known number stays as it is."""
     async with ctx.db.tenant(org_id) as db:
         await many(
-            db, SQL["insert_number"],
-            [{"org_id": org_id, "broker_id": str(broker_id), "e164": e164, "state": state, "vendor_number_id": vendor_id} for e164, state, vendor_id in numbers],
+            db,
+            SQL["insert_number"],
+            [
+                {
+                    "org_id": org_id,
+                    "broker_id": str(broker_id),
+                    "e164": e164,
+                    "state": state,
+                    "vendor_number_id": vendor_id,
+                }
+                for e164, state, vendor_id in numbers
+            ],
         )
 
 
@@ -107,8 +151,16 @@ def _sealed(ctx: Context, org_id: int, secret: str | None) -> str | None:
 
 def _columns(profile: OrgProfile) -> dict[str, object]:
     return {
-        "slug": profile.slug, "name": profile.name, "legal_name": profile.legal_name, "postal_address": profile.postal_address,
-        "support_email": profile.support_email, "support_phone": profile.support_phone, "from_domain": profile.from_domain,
-        "public_url": profile.public_url.rstrip("/"), "timezone": profile.timezone, "alert_email": profile.alert_email,
-        "alert_webhook_url": profile.alert_webhook_url, "policy": json.dumps(dict(profile.policy)),
+        "slug": profile.slug,
+        "name": profile.name,
+        "legal_name": profile.legal_name,
+        "postal_address": profile.postal_address,
+        "support_email": profile.support_email,
+        "support_phone": profile.support_phone,
+        "from_domain": profile.from_domain,
+        "public_url": profile.public_url.rstrip("/"),
+        "timezone": profile.timezone,
+        "alert_email": profile.alert_email,
+        "alert_webhook_url": profile.alert_webhook_url,
+        "policy": json.dumps(dict(profile.policy)),
     }

@@ -1,5 +1,6 @@
-"""A new sealing key: every value sealed under an older version is sealed anew. The new key comes first in PENSTOCK_MASTER_KEY.
+"""A new sealing key: every value sealed under an older version is sealed anew.
 
+The new key comes first in PENSTOCK_MASTER_KEY.
 Identifiers are compared with each other (a suppression with a contact point), so they change together, in one
 transaction per tenant; texts that are only ever opened follow in batches.
 """
@@ -37,7 +38,10 @@ IDENTIFIERS = (
 
 
 async def reseal(ctx: Context, org_id: int) -> dict[str, int]:
-    """Seal everything of a tenant under the current version; gives rows changed by column. Safe to repeat and to interrupt."""
+    """Seal everything of a tenant under the current version; gives rows changed by column.
+
+    Safe to repeat and to interrupt.
+    """
     changed: dict[str, int] = {}
     async with ctx.db.tenant(org_id) as db:
         for column in IDENTIFIERS:
@@ -62,18 +66,23 @@ async def _reseal_all(ctx: Context, db: AsyncConnection, org_id: int, column: Se
 
 
 async def _reseal_batch(ctx: Context, db: AsyncConnection, org_id: int, column: SealedColumn) -> int:
-    keys = ", ".join(column.key)
     # Names of our own tables and columns, out of the catalogue or the list above; values go as parameters.
-    old = await rows(
-        db,
-        text(f"select {keys}, {column.column} as sealed from app.{column.table} where {column.column} ~ '^s[0-9]+\\.' and {column.column} not like :current limit :batch"),  # noqa: S608
-        current=f"s{ctx.sealer.current}.%", batch=BATCH,
-    )
-    where = " and ".join(f"{key} = :{key}" for key in column.key)
+    table, value, keys = f"app.{column.table}", column.column, ", ".join(column.key)
+    this_row = " and ".join(f"{key} = :{key}" for key in column.key)
+    outdated = f"{value} ~ '^s[0-9]+\\.' and {value} not like :current"
+    select = text(f"select {keys}, {value} as sealed from {table} where {outdated} limit :batch")  # noqa: S608 see above
+    update = text(f"update {table} set {value} = :sealed where {this_row}")  # noqa: S608 see above
+    old = await rows(db, select, current=f"s{ctx.sealer.current}.%", batch=BATCH)
     await many(
         db,
-        text(f"update app.{column.table} set {column.column} = :sealed where {where}"),  # noqa: S608
-        [{**{key: row[key] for key in column.key}, "sealed": ctx.sealer.seal(org_id, ctx.sealer.open(org_id, row["sealed"]))} for row in old],
+        update,
+        [
+            {
+                **{key: row[key] for key in column.key},
+                "sealed": ctx.sealer.seal(org_id, ctx.sealer.open(org_id, row["sealed"])),
+            }
+            for row in old
+        ],
     )
     return len(old)
 
@@ -81,4 +90,7 @@ async def _reseal_batch(ctx: Context, db: AsyncConnection, org_id: int, column: 
 async def _texts(ctx: Context) -> list[SealedColumn]:
     """Every column named …_sealed that holds text, as the catalogue knows it, with its primary key."""
     async with ctx.db.owner() as db:
-        return [SealedColumn(row["table"], row["column"], tuple(row["key"])) for row in await rows(db, SQL["sealed_columns"])]
+        return [
+            SealedColumn(row["table"], row["column"], tuple(row["key"]))
+            for row in await rows(db, SQL["sealed_columns"])
+        ]

@@ -118,7 +118,10 @@ async def _run_slot(ctx: Context, org_id: int, slot: journey.Slot, due: datetime
         try:
             async with ctx.db.tenant(org_id) as db:
                 known = await one(db, SQL["slot_state"], job=slot.job, slot=due)
-                if known and (known["state"] == "done" or (known["state"] == "failed" and clock.now() - known["started_at"] < RETRY_FAILED_AFTER)):
+                if known and (
+                    known["state"] == "done"
+                    or (known["state"] == "failed" and clock.now() - known["started_at"] < RETRY_FAILED_AFTER)
+                ):
                     return False
                 await execute(db, SQL["slot_starts"], org_id=org_id, job=slot.job, slot=due)
             return await _run_and_note(ctx, org_id, slot, due)
@@ -132,17 +135,30 @@ async def _run_and_note(ctx: Context, org_id: int, slot: journey.Slot, due: date
     except Exception as error:  # the failure is kept and raises an alert; the other slots still run
         log.exception("timetable job failed", job=slot.job, org_id=org_id)
         async with ctx.db.tenant(org_id) as db:
-            await execute(db, SQL["slot_ends"], job=slot.job, slot=due, state="failed", result="{}", error=f"{type(error).__name__}: {error}"[:500])
+            await execute(
+                db,
+                SQL["slot_ends"],
+                job=slot.job,
+                slot=due,
+                state="failed",
+                result="{}",
+                error=f"{type(error).__name__}: {error}"[:500],
+            )
         return False
     async with ctx.db.tenant(org_id) as db:
-        await execute(db, SQL["slot_ends"], job=slot.job, slot=due, state="done", result=json.dumps(result or {}), error=None)
+        await execute(
+            db, SQL["slot_ends"], job=slot.job, slot=due, state="done", result=json.dumps(result or {}), error=None
+        )
     return True
 
 
 async def make_partitions(ctx: Context, org_id: int, slot: datetime) -> dict[str, int]:
     """Month partitions ahead of time, for the tables that have them."""
     async with ctx.db.owner() as db:
-        return {table: int(await scalar(db, SQL["ensure_partitions"], table=table)) for table in ("pipeline_events", "contact_decisions", "message_log")}
+        return {
+            table: int(await scalar(db, SQL["ensure_partitions"], table=table))
+            for table in ("pipeline_events", "contact_decisions", "message_log")
+        }
 
 
 async def _guarded(ctx: Context, org_id: int, name: str) -> None:

@@ -65,7 +65,13 @@ async def signed_in(ctx: Context) -> AsyncIterator[procrastinate.App]:
 async def drain(queue: procrastinate.App, ctx: Context, *, concurrency: int = 1) -> None:
     """Work until no job waits. Jobs that jobs make are included."""
     while await _jobs_wait(ctx):
-        await queue.run_worker_async(wait=False, concurrency=concurrency, install_signal_handlers=False, listen_notify=False, delete_jobs="successful")
+        await queue.run_worker_async(
+            wait=False,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            listen_notify=False,
+            delete_jobs="successful",
+        )
 
 
 async def _jobs_wait(ctx: Context) -> bool:
@@ -78,7 +84,9 @@ async def work(ctx: Context, *, concurrency: int = 4) -> None:
     async with signed_in(ctx) as queue:
         sweeping = asyncio.create_task(_sweep_forever(ctx))
         try:
-            await queue.run_worker_async(concurrency=concurrency, install_signal_handlers=False, delete_jobs="successful")
+            await queue.run_worker_async(
+                concurrency=concurrency, install_signal_handlers=False, delete_jobs="successful"
+            )
         except asyncio.CancelledError:
             log.info("worker stops")
         finally:

@@ -25,7 +25,7 @@ class Context:
     db: Database
     sealer: Sealer
     http: httpx.AsyncClient
-    playbooks: "Mapping[str, Playbook]"
+    playbooks: Mapping[str, Playbook]
     worker_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     async def close(self) -> None:

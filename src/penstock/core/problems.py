@@ -31,13 +31,28 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = None
 
 
-def problem(kind: type[PenstockError], detail: str | None = None, *, fix: str | None = None, status: int | None = None, **extra: Any) -> JSONResponse:
+def problem(
+    kind: type[PenstockError],
+    detail: str | None = None,
+    *,
+    fix: str | None = None,
+    status: int | None = None,
+    **extra: Any,
+) -> JSONResponse:
     """A problem response of an error class."""
-    body = {"type": DOCS + kind.code, "title": kind.title, "status": status or kind.status, "detail": detail or kind.title, "code": kind.code}
+    body = {
+        "type": DOCS + kind.code,
+        "title": kind.title,
+        "status": status or kind.status,
+        "detail": detail or kind.title,
+        "code": kind.code,
+    }
     if fix:
         body["fix"] = fix
     headers = {"Retry-After": str(max(1, round(extra["retry_after_s"])))} if "retry_after_s" in extra else None
-    return JSONResponse({**body, **extra}, status_code=status or kind.status, media_type="application/problem+json", headers=headers)
+    return JSONResponse(
+        {**body, **extra}, status_code=status or kind.status, media_type="application/problem+json", headers=headers
+    )
 
 
 async def penstock_error(_: Request, exc: Exception) -> JSONResponse:
@@ -68,7 +83,9 @@ async def database_error(request: Request, exc: Exception) -> JSONResponse:
     # The server's own wording names constraints: it is logged, not sent. Ours (PS…) was written to be read.
     ours = (state or "").startswith("PS")
     log.info("database refused", sqlstate=state, path=request.url.path, constraint=original.diag.constraint_name)
-    return problem(kind, original.diag.message_primary if ours else None, fix=original.diag.message_hint if ours else None)
+    return problem(
+        kind, original.diag.message_primary if ours else None, fix=original.diag.message_hint if ours else None
+    )
 
 
 def install(app: FastAPI) -> None:

@@ -56,10 +56,15 @@ class Sealer:
     def seal(self, org_id: int, plain: str, version: int | None = None) -> str:
         """`s1.…` of a text; the same text gives the same sealed value."""
         v = version or self.current
-        return f"s{v}." + base64.urlsafe_b64encode(self._cipher(v, org_id).encrypt(plain.encode(), None)).decode().rstrip("=")
+        return f"s{v}." + base64.urlsafe_b64encode(
+            self._cipher(v, org_id).encrypt(plain.encode(), None)
+        ).decode().rstrip("=")
 
     def open(self, org_id: int, sealed: str) -> str:
-        """The plain text. A value that is not sealed is given back as it is. Raises ValueError on a lost key or altered value."""
+        """The plain text. A value that is not sealed is given back as it is.
+
+        Raises ValueError on a lost key or an altered value.
+        """
         match = _SEALED.match(sealed)
         if not match:
             return sealed
@@ -67,11 +72,17 @@ class Sealer:
         return self._open(int(match[1]), org_id, data).decode()
 
     def forms(self, org_id: int, plain: str) -> list[str]:
-        """The sealed values that `plain` may have in the database, newest key first: look-ups during a rotation need all."""
+        """The sealed values that `plain` may have in the database, newest key first.
+
+        Look-ups during a rotation need all.
+        """
         return [self.seal(org_id, plain, version) for version in sorted(self._keys, reverse=True)]
 
     def secret(self, purpose: str) -> bytes:
-        """32 bytes for another purpose (tokens, cursors, signatures), from the oldest key so that a rotation does not void them."""
+        """32 bytes for another purpose: tokens, cursors, signatures.
+
+        From the oldest key, so that a rotation does not void them.
+        """
         return derive(self._keys[min(self._keys)], purpose)
 
     def _open(self, version: int, org_id: int, data: bytes) -> bytes:

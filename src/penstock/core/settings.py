@@ -100,7 +100,9 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["demo", "development", "production"] = "development"
-    database_url: str = Field(default="", validation_alias=AliasChoices("database_url", "DATABASE_URL", "PENSTOCK_DATABASE_URL"))
+    database_url: str = Field(
+        default="", validation_alias=AliasChoices("database_url", "DATABASE_URL", "PENSTOCK_DATABASE_URL")
+    )
     database_pool_size: int = Field(default=10, ge=2, le=100)
     home: Path = Field(default_factory=lambda: default_home())
     org_id: int = 1
@@ -112,13 +114,16 @@ class Settings(BaseSettings):
     town_url: str = ""
 
     def keys(self) -> dict[int, bytes]:
-        """Master keys by version, newest first: `PENSTOCK_MASTER_KEY` is 64 hex digits, or `2:hex,1:hex` while rotating.
+        """Master keys by version, newest first.
 
+        `PENSTOCK_MASTER_KEY` is 64 hex digits, or `2:hex,1:hex` while rotating.
         Raises NotConfigured when missing, malformed or a placeholder.
         """
         raw = self.master_key.get_secret_value().strip()
         if raw.lower() in PLACEHOLDERS or set(raw) <= {"0"}:
-            raise NotConfigured("PENSTOCK_MASTER_KEY is missing or a placeholder", fix="set it to the output of: openssl rand -hex 32")
+            raise NotConfigured(
+                "PENSTOCK_MASTER_KEY is missing or a placeholder", fix="set it to the output of: openssl rand -hex 32"
+            )
         versions: dict[int, bytes] = {}
         for part in raw.split(","):
             number, _, value = part.strip().rpartition(":")

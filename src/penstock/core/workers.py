@@ -43,7 +43,9 @@ async def dead(db: AsyncConnection) -> list[UUID]:
     host = socket.gethostname()
     found = []
     for worker in await rows(db, SQL["unfinished"], silent_s=SILENT_AFTER_S):
-        gone = not _is_running(worker["pid"], worker["started_ago_s"]) if worker["host"] == host else worker["is_silent"]
+        gone = (
+            not _is_running(worker["pid"], worker["started_ago_s"]) if worker["host"] == host else worker["is_silent"]
+        )
         if gone:
             found.append(UUID(str(worker["id"])))
     return found

@@ -31,7 +31,11 @@ async def _score_batch(ctx: Context, org_id: int, playbook: Playbook) -> int:
         if not claimed:
             return 0
         done = await scalar(
-            db, _statement(playbook), org_id=org_id, lead_ids=claimed, duration_ms=round(1000 * (clock.stopwatch() - began) / len(claimed))
+            db,
+            _statement(playbook),
+            org_id=org_id,
+            lead_ids=claimed,
+            duration_ms=round(1000 * (clock.stopwatch() - began) / len(claimed)),
         )
         await journey.wake(db, org_id, {"lead_scored", "lead_routed"})
     return int(done)

@@ -1,4 +1,7 @@
-"""Equity: home-equity leads for brokers. Owners of houses, Melissa before BatchData, four emails, then a call to who consented."""
+"""Equity: home-equity leads for brokers.
+
+Owners of houses, Melissa before BatchData, four emails, then a call to who consented.
+"""
 
 from __future__ import annotations
 
