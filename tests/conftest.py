@@ -18,25 +18,38 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from penstock import assembly, onboarding
 from penstock.core import clock, embedded
 from penstock.core.context import Context
 from penstock.core.settings import Settings
 from penstock.schema import migrate
-from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 MASTER_KEY = "5eed" * 16
 START = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)  # a Monday, 09:00 in Los Angeles, noon in New York
 BROKER_ID = UUID("b0000000-0000-4000-8000-000000000001")
 ORG = onboarding.OrgProfile(
-    slug="acme", name="Acme Home Equity", legal_name="Acme Home Equity LLC", postal_address="1 Main Street, Tampa, FL 33602",
-    support_email="help@acme.example", support_phone="+18135550199", from_domain="mail.acme.example", public_url="http://127.0.0.1:8080",
+    slug="acme",
+    name="Acme Home Equity",
+    legal_name="Acme Home Equity LLC",
+    postal_address="1 Main Street, Tampa, FL 33602",
+    support_email="help@acme.example",
+    support_phone="+18135550199",
+    from_domain="mail.acme.example",
+    public_url="http://127.0.0.1:8080",
     alert_email="ops@acme.example",
 )
 BROKER = onboarding.BrokerProfile(
-    name="Bea Broker", email="bea@acme.example", company="Acme", phone="+18135550198", timezone="America/New_York",
-    calendar_username="bea", calendar_event_slug="equity-call", calendar_event_type_id=7,
+    name="Bea Broker",
+    email="bea@acme.example",
+    company="Acme",
+    phone="+18135550198",
+    timezone="America/New_York",
+    calendar_username="bea",
+    calendar_event_slug="equity-call",
+    calendar_event_type_id=7,
 )
 
 
@@ -66,7 +79,11 @@ def admin(server_url: str, statement: str) -> None:
 
 def database_named(server_url: str, name: str) -> str:
     """The connection string of another database on the same server."""
-    return psycopg.conninfo.make_conninfo(server_url, dbname=name) if "://" not in server_url else _with_path(server_url, name)
+    return (
+        psycopg.conninfo.make_conninfo(server_url, dbname=name)
+        if "://" not in server_url
+        else _with_path(server_url, name)
+    )
 
 
 def _with_path(url: str, name: str) -> str:
@@ -137,7 +154,9 @@ async def ctx(bare_ctx: Context) -> Context:
     """A Context with org 1 (Acme) and its broker Bea."""
     await onboarding.ensure_org(bare_ctx, 1, ORG)
     await onboarding.add_broker(bare_ctx, 1, BROKER, broker_id=BROKER_ID)
-    await onboarding.add_numbers(bare_ctx, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")])
+    await onboarding.add_numbers(
+        bare_ctx, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")]
+    )
     return bare_ctx
 
 
@@ -152,6 +171,7 @@ async def db(ctx: Context) -> AsyncIterator[AsyncConnection]:
 def town(held_clock: datetime) -> Iterator[Any]:
     """A running town with seed 7, its clock at START."""
     import httpx
+
     from penstock.town.server import start_town
 
     with start_town(seed=7) as running:
@@ -166,5 +186,7 @@ async def town_ctx(database: str, settings: Settings, town: Any) -> AsyncIterato
     async with assembly.context(pointed, database) as made:
         await onboarding.ensure_org(made, 1, ORG)
         await onboarding.add_broker(made, 1, BROKER, broker_id=BROKER_ID)
-        await onboarding.add_numbers(made, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")])
+        await onboarding.add_numbers(
+            made, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")]
+        )
         yield made

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from penstock import journey, sweep
 from penstock.core import errors
 from penstock.core.settings import Settings
@@ -44,15 +45,28 @@ def test_a_stage_never_reaches_into_another(stage: str) -> None:
         for file in python_files(SOURCES / stage)
         for name in imports(file)
         for other in STAGES
-        if other != stage and re.match(rf"penstock\.{other}\.\w+", name) and (SOURCES / Path(*name.split(".")[1:])).with_suffix(".py").exists()
+        if other != stage
+        and re.match(rf"penstock\.{other}\.\w+", name)
+        and (SOURCES / Path(*name.split(".")[1:])).with_suffix(".py").exists()
     }
     assert inside == set()
 
 
 def test_the_engine_names_no_playbook() -> None:
     """Vendors (providers, town) have fields of the same names: those are their words, not ours."""
-    engine = [f for f in SOURCES.rglob("*") if f.suffix in {".py", ".sql"} and not {"playbooks", "faces", "town", "providers"} & set(f.parts) and f.name not in {"demo.py"}]
-    named = [(str(f.relative_to(SOURCES)), p) for f in engine for p in (*PLAYBOOKS, "roofing", "renewals") if re.search(rf"\b{p}\b[^_]", without_comments(f)) and f'"{p}"' in f.read_text("utf-8")]
+    engine = [
+        f
+        for f in SOURCES.rglob("*")
+        if f.suffix in {".py", ".sql"}
+        and not {"playbooks", "faces", "town", "providers"} & set(f.parts)
+        and f.name not in {"demo.py"}
+    ]
+    named = [
+        (str(f.relative_to(SOURCES)), p)
+        for f in engine
+        for p in (*PLAYBOOKS, "roofing", "renewals")
+        if re.search(rf"\b{p}\b[^_]", without_comments(f)) and f'"{p}"' in f.read_text("utf-8")
+    ]
     assert named == []
 
 
@@ -75,8 +89,15 @@ def test_time_in_sql_comes_from_the_clock() -> None:
     loose = []
     for file in sorted(SOURCES.rglob("*.sql")):
         text = re.sub(r"--[^\n]*|'[^']*'", "", file.read_text("utf-8"))
-        text = re.sub(r"create function app\.now\(\).*?\$\$;", "", text, flags=re.DOTALL) if file.name.endswith("_ground.sql") else text
-        if file.relative_to(SOURCES).as_posix() not in REAL_TIME and re.search(r"(?<![.\w])(now\(\)|current_timestamp|clock_timestamp\(\)|current_date|localtimestamp)(?<!app\.now\(\))", re.sub(r"app\.now\(\)", "", text)):
+        text = (
+            re.sub(r"create function app\.now\(\).*?\$\$;", "", text, flags=re.DOTALL)
+            if file.name.endswith("_ground.sql")
+            else text
+        )
+        if file.relative_to(SOURCES).as_posix() not in REAL_TIME and re.search(
+            r"(?<![.\w])(now\(\)|current_timestamp|clock_timestamp\(\)|current_date|localtimestamp)(?<!app\.now\(\))",
+            re.sub(r"app\.now\(\)", "", text),
+        ):
             loose.append(str(file.relative_to(SOURCES)))
     assert loose == []
 
@@ -84,7 +105,9 @@ def test_time_in_sql_comes_from_the_clock() -> None:
 def test_every_stage_has_its_folder_and_every_event_wakes_known_stages() -> None:
     for stage in journey.STAGES:
         assert (ROOT / stage.folder / "__init__.py").exists(), stage.name
-        assert (SOURCES / stage.name.split(".")[0] / "__init__.py").read_text("utf-8").startswith('"""'), f"{stage.name} says what it is"
+        assert (SOURCES / stage.name.split(".")[0] / "__init__.py").read_text("utf-8").startswith('"""'), (
+            f"{stage.name} says what it is"
+        )
     for event, woken in journey.NEXT.items():
         for name in woken:
             assert journey.BY_NAME[name].pump, f"{event} wakes {name}, which has no pump"
@@ -103,7 +126,9 @@ def test_every_event_that_the_code_writes_is_known() -> None:
 
 
 def test_nothing_names_a_package_registry() -> None:
-    tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True
+    ).stdout.split()
     host = re.compile("|".join(("pypi" + r"\.org", "python" + "hosted", "npm" + "js", "deb" + r"ian\.org")))
     assert [f for f in tracked if (ROOT / f).is_file() and host.search((ROOT / f).read_text("utf-8", "replace"))] == []
 

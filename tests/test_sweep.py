@@ -6,17 +6,18 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from conftest import START
-from factories import make_lead
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
+
+from conftest import START
+from factories import make_lead
 from penstock import sweep
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.journey import Slot
 from penstock.verification.plain import clean, seal_plain_values
-from sqlalchemy import text
 
 LA = ZoneInfo("America/Los_Angeles")
 FEED = Slot("feed", time(6, 0), "test_sweep:note_run", weekdays_only=True)
@@ -33,13 +34,29 @@ async def fail(ctx: Context, org_id: int, slot: datetime) -> dict[str, int]:
 
 
 def test_the_slot_of_a_morning_is_six_local_time() -> None:
-    assert sweep.latest_slot(FEED, datetime(2026, 11, 30, 14, 30, tzinfo=UTC), LA) == datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
-    assert sweep.latest_slot(FEED, datetime(2026, 11, 30, 13, 59, tzinfo=UTC), LA) == datetime(2026, 11, 27, 14, 0, tzinfo=UTC)  # Friday before
+    assert sweep.latest_slot(FEED, datetime(2026, 11, 30, 14, 30, tzinfo=UTC), LA) == datetime(
+        2026, 11, 30, 14, 0, tzinfo=UTC
+    )
+    assert sweep.latest_slot(FEED, datetime(2026, 11, 30, 13, 59, tzinfo=UTC), LA) == datetime(
+        2026, 11, 27, 14, 0, tzinfo=UTC
+    )  # Friday before
 
 
-@given(at=st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)), zone=st.sampled_from(["America/Los_Angeles", "America/New_York", "Pacific/Auckland"]),
-       weekdays=st.booleans(), hour=st.integers(0, 23), minute=st.sampled_from([0, 30]), dom=st.none() | st.integers(1, 28))
-def test_the_latest_slot_is_not_in_the_future_and_the_next_is_not_in_the_past(at: datetime, zone: str, weekdays: bool, hour: int, minute: int, dom: int | None) -> None:
+@given(
+    at=st.datetimes(
+        datetime(2026, 1, 1),  # noqa: DTZ001 hypothesis takes naive bounds and adds the zone
+        datetime(2028, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
+    zone=st.sampled_from(["America/Los_Angeles", "America/New_York", "Pacific/Auckland"]),
+    weekdays=st.booleans(),
+    hour=st.integers(0, 23),
+    minute=st.sampled_from([0, 30]),
+    dom=st.none() | st.integers(1, 28),
+)
+def test_the_latest_slot_is_not_in_the_future_and_the_next_is_not_in_the_past(
+    at: datetime, zone: str, weekdays: bool, hour: int, minute: int, dom: int | None
+) -> None:
     if dom is not None:
         weekdays = False
     slot = Slot("x", time(hour, minute), "", weekdays_only=weekdays, day_of_month=dom)
@@ -70,7 +87,9 @@ async def test_a_failed_slot_is_kept_and_tried_again_after_a_while(ctx: Context)
     with clock.held_at(START + timedelta(days=1)):
         assert await sweep.run_timetable(ctx, 1, [broken]) == []
         async with ctx.db.tenant(1) as db:
-            assert [dict(r) for r in await rows(db, text("select state, error from app.timetable_runs"))] == [{"state": "failed", "error": "RuntimeError: no"}]
+            assert [dict(r) for r in await rows(db, text("select state, error from app.timetable_runs"))] == [
+                {"state": "failed", "error": "RuntimeError: no"}
+            ]
     mended = Slot("broken", time(6, 0), "test_sweep:note_run")
     with clock.held_at(START + timedelta(days=1, minutes=5)):
         assert await sweep.run_timetable(ctx, 1, [mended]) == []
@@ -82,19 +101,30 @@ async def test_a_lost_nudge_is_made_good(ctx: Context) -> None:
     await make_lead(ctx)
     assert "scoring" in await sweep.nudge_due(ctx, 1)
     async with ctx.db.tenant(1) as db:
-        assert await scalar(db, text("select count(*) from public.procrastinate_jobs where task_name = 'pump.scoring'")) == 1
+        assert (
+            await scalar(db, text("select count(*) from public.procrastinate_jobs where task_name = 'pump.scoring'"))
+            == 1
+        )
 
 
 async def test_a_plain_value_written_by_hand_is_sealed_once(ctx: Context) -> None:
     lead: Any = await make_lead(ctx, email="ada@home.example")
     async with ctx.db.tenant(1) as db:
         for value in ("ADA@home.example", "bob@home.example", "not an address"):
-            await scalar(db, text("select api.merge_contact_point(cast(:id as uuid), 'email', :v, 'hand', 50, false)"), id=str(lead), v=value)
+            await scalar(
+                db,
+                text("select api.merge_contact_point(cast(:id as uuid), 'email', :v, 'hand', 50, false)"),
+                id=str(lead),
+                v=value,
+            )
     assert await seal_plain_values(ctx, 1) == 3
     async with ctx.db.tenant(1) as db:
         points = await rows(db, text("select value, is_invalid, verified from app.contact_points order by id"))
     assert [(ctx.sealer.open(1, p["value"]), p["is_invalid"], p["verified"]) for p in points] == [
-        ("ada@home.example", False, True), ("bob@home.example", False, False), ("not an address", True, False)]
+        ("ada@home.example", False, True),
+        ("bob@home.example", False, False),
+        ("not an address", True, False),
+    ]
     assert await seal_plain_values(ctx, 1) == 0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from penstock.core import embedded
 
 
@@ -48,7 +49,9 @@ def using(home: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
             print("in", flush=True)
             time.sleep({seconds})
     """
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None and process.stdout.readline() == "in\n"
         yield process
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
 from conftest import START
 from factories import make_contactable, make_lead
 from penstock import journey
@@ -12,8 +15,6 @@ from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import one, rows, scalar
 from penstock.core.sealing import Sealer
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 
 async def test_a_lead_made_through_the_front_door_is_seen_by_its_org(ctx: Context) -> None:
@@ -64,7 +65,9 @@ async def test_consent_without_its_record_is_refused(ctx: Context) -> None:
     lead = await make_contactable(ctx)
     with pytest.raises(DBAPIError, match="no consent record"):
         async with ctx.db.tenant(1) as db:
-            await db.execute(text("update app.leads set consent = true, consented_at = app.now() where id = :id"), {"id": lead})
+            await db.execute(
+                text("update app.leads set consent = true, consented_at = app.now() where id = :id"), {"id": lead}
+            )
 
 
 async def test_converted_without_an_appointment_is_refused_at_commit(ctx: Context) -> None:

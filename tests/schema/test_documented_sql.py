@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+
 from conftest import shared_data
 from penstock.schema import migrate
 
@@ -29,12 +30,33 @@ USED: dict[str, Any] = {
     "SELECT compute_quality_score('lead-uuid')": 80,
     "SELECT update_lead_status_from_score('lead-uuid')": "contactable",
     "SELECT has_vendor_ids_been_seen( 'batchdata', 'query-sig-hash', ARRAY['vendor-123', 'vendor-124'] )": True,
-    "SELECT upsert_lead( p_source := 'batchdata', p_vendor_record_id := 'batch-123', p_vendor_list_id := 'hollywood-pull-1', p_address_line1 := '123 Sunset Blvd', p_address_line2 := NULL, "
-    "p_city := 'Los Angeles', p_state := 'CA', p_postal_code := '90028', p_apn := '5544-003-021', p_owner_first_name := 'John', p_owner_last_name := 'Smith', p_owner_full_name := 'John Smith', "
+    "SELECT upsert_lead( p_source := 'batchdata', p_vendor_record_id := 'batch-123', "
+    "p_vendor_list_id := 'hollywood-pull-1', p_address_line1 := '123 Sunset Blvd', p_address_line2 := NULL, "
+    "p_city := 'Los Angeles', p_state := 'CA', p_postal_code := '90028', p_apn := '5544-003-021', "
+    "p_owner_first_name := 'John', p_owner_last_name := 'Smith', p_owner_full_name := 'John Smith', "
     "p_owner_company := NULL, p_property_value := 850000, p_estimated_equity := 425000, p_age := 68 )": uuid.UUID,
-    "SELECT * FROM vw_lead_quality_summary": ["status", "source", "count", "avg_quality_score", "contactable_count", "enriched_count", "low_quality_count"],
+    "SELECT * FROM vw_lead_quality_summary": [
+        "status",
+        "source",
+        "count",
+        "avg_quality_score",
+        "contactable_count",
+        "enriched_count",
+        "low_quality_count",
+    ],
     "SELECT * FROM vw_campaign_ready_leads LIMIT 250": [
-        "id", "first_name", "last_name", "property_city", "property_state", "quality_score", "phones", "emails", "assigned_persona", "microsite_url", "first_seen_at"],
+        "id",
+        "first_name",
+        "last_name",
+        "property_city",
+        "property_state",
+        "quality_score",
+        "phones",
+        "emails",
+        "assigned_persona",
+        "microsite_url",
+        "first_seen_at",
+    ],
     "SELECT merge_contact_point(lead_id, 'phone', '+15551234567', 'melissa', 85, true)": int,
     "SELECT compute_quality_score(lead_id)": 80,
     "SELECT update_lead_status_from_score(lead_id)": "contactable",
@@ -51,7 +73,9 @@ INVALID_DDL = {
     "add constraint if not exists lead_score_range": "check on app.leads.lead_score",
     "add constraint if not exists leads_broker_fk": "foreign key of app.leads",
 }
-UNAVAILABLE = {"create extension if not exists pgcrypto"}  # no extension may be required: sealing is done by the application
+UNAVAILABLE = {
+    "create extension if not exists pgcrypto"
+}  # no extension may be required: sealing is done by the application
 
 
 def statements(markdown: str) -> Iterator[str]:
@@ -81,20 +105,38 @@ def seeded(database: str) -> Iterator[tuple[psycopg.Connection[tuple[Any, ...]],
     with psycopg.connect(database, autocommit=True) as connection:
         # what `alter database … set search_path` does for every session is not copied with a cloned database
         connection.execute("set search_path = api, app, public")
-        connection.execute("insert into app.orgs (slug, name, legal_name, postal_address, support_email, support_phone, from_domain) values ('a', 'A', 'A LLC', '1 Main St', 'a@a.example', '+18135550100', 'a.example')")
+        connection.execute(
+            """
+            insert into app.orgs (slug, name, legal_name, postal_address, support_email, support_phone, from_domain)
+            values ('a', 'A', 'A LLC', '1 Main St', 'a@a.example', '+18135550100', 'a.example')
+            """
+        )
         lead = connection.execute(
-            "select upsert_lead(p_source := 'batchdata', p_vendor_record_id := 'seed-1', p_address_line1 := '9 Seed St', p_city := 'Los Angeles', p_state := 'CA', p_postal_code := '90028', "
-            "p_owner_first_name := 'Ada', p_owner_last_name := 'Sample', p_owner_full_name := 'Ada Sample', p_age := 70, p_property_value := 500000, p_estimated_equity := 100000)"
+            """
+            select upsert_lead(
+              p_source := 'batchdata', p_vendor_record_id := 'seed-1',
+              p_address_line1 := '9 Seed St', p_city := 'Los Angeles', p_state := 'CA', p_postal_code := '90028',
+              p_owner_first_name := 'Ada', p_owner_last_name := 'Sample', p_owner_full_name := 'Ada Sample',
+              p_age := 70, p_property_value := 500000, p_estimated_equity := 100000)
+            """
         ).fetchone()[0]  # type: ignore[index]
         connection.execute("select merge_contact_point(%s, 'email', 'ada@example.com', 'melissa', 90, true)", [lead])
         connection.execute("select merge_contact_point(%s, 'phone', '+15551230000', 'melissa', 90, true)", [lead])
         connection.execute("update app.contact_points set line_type = 'mobile' where kind = 'phone'")
-        connection.execute("insert into lead_source_events (source, query_sig, page_number, seen_vendor_ids) values ('batchdata', 'query-sig-hash', 1, array['vendor-124', 'vendor-125'])")
+        connection.execute(
+            """
+            insert into lead_source_events (source, query_sig, page_number, seen_vendor_ids)
+            values ('batchdata', 'query-sig-hash', 1, array['vendor-124', 'vendor-125'])
+            """
+        )
         yield connection, lead
 
 
 def run(connection: psycopg.Connection[tuple[Any, ...]], statement: str, lead: uuid.UUID) -> Any:
-    """The statement as printed; only the placeholder for a lead's id becomes an id: the literal in place, the name through FROM."""
+    """The statement as printed; only the placeholder for a lead's id becomes an id.
+
+    The literal in place, the name through FROM.
+    """
     sql = statement.replace("'lead-uuid'", f"'{lead}'")
     if re.search(r"\(lead_id[,)]", sql):
         sql += f" from (values ('{lead}'::uuid)) as printed(lead_id)"
@@ -115,7 +157,9 @@ def matches(got: Any, expected: Any) -> bool:
     return bool(got == expected)
 
 
-def test_the_documented_statements_give_what_is_documented(seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID]) -> None:
+def test_the_documented_statements_give_what_is_documented(
+    seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID],
+) -> None:
     connection, lead = seeded
     connection.execute("select update_lead_status_from_score(%s)", [lead])
     wrong = {s: got for s, expected in USED.items() if not matches(got := run(connection, s, lead), expected)}
@@ -124,19 +168,34 @@ def test_the_documented_statements_give_what_is_documented(seeded: tuple[psycopg
 
 def test_scores_route_as_the_table_says(seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID]) -> None:
     connection, _ = seeded
-    routes = connection.execute("select api.status_for_score(s)::text from unnest(array[0, 39, 40, 59, 60, 100]) s").fetchall()
-    assert [r for (r,) in routes] == ["do_not_contact", "do_not_contact", "enriched", "enriched", "contactable", "contactable"]
+    routes = connection.execute(
+        "select api.status_for_score(s)::text from unnest(array[0, 39, 40, 59, 60, 100]) s"
+    ).fetchall()
+    assert [r for (r,) in routes] == [
+        "do_not_contact",
+        "do_not_contact",
+        "enriched",
+        "enriched",
+        "contactable",
+        "contactable",
+    ]
 
 
-def test_a_lead_that_repeats_is_updated_not_inserted(seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID]) -> None:
+def test_a_lead_that_repeats_is_updated_not_inserted(
+    seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID],
+) -> None:
     connection, _ = seeded
     upsert = next(s for s in USED if "upsert_lead" in s)
     first, second = (connection.execute(upsert).fetchone() for _ in range(2))  # type: ignore[call-overload]
-    by_apn = connection.execute("select upsert_lead(p_source := 'other', p_apn := '5544003021', p_state := 'CA')").fetchone()
+    by_apn = connection.execute(
+        "select upsert_lead(p_source := 'other', p_apn := '5544003021', p_state := 'CA')"
+    ).fetchone()
     assert first == second == by_apn
 
 
-def test_all_statements_of_the_documents_are_accounted_for(seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID]) -> None:
+def test_all_statements_of_the_documents_are_accounted_for(
+    seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID],
+) -> None:
     """Used ones run as printed; DDL runs on a bare database or is named invalid; nothing printed is passed over."""
     connection, lead = seeded
     connection.execute("select update_lead_status_from_score(%s)", [lead])
@@ -161,10 +220,24 @@ def test_printed_ddl_is_valid_or_named(server_url: str) -> None:
         from conftest import database_named
 
         with psycopg.connect(database_named(server_url, scratch), autocommit=True) as connection:
-            connection.execute("create schema auth; create function auth.uid() returns uuid language sql as 'select null::uuid'; create function auth.role() returns text language sql as 'select null::text'")
-            connection.execute("create table brokers (id uuid primary key); create table leads (id uuid primary key, campaign_status text)")
+            connection.execute(
+                """
+                create schema auth;
+                create function auth.uid() returns uuid language sql as 'select null::uuid';
+                create function auth.role() returns text language sql as 'select null::text'
+                """
+            )
+            connection.execute(
+                """
+                create table brokers (id uuid primary key);
+                create table leads (id uuid primary key, campaign_status text)
+                """
+            )
             # the documents print their pieces in the order of explanation: columns first, then what uses them
-            everything = sorted({s for d in documents for s in statements(d)}, key=lambda s: (not s.startswith("alter table leads add column"), not s.startswith("do $$"), s))
+            everything = sorted(
+                {s for d in documents for s in statements(d)},
+                key=lambda s: (not s.startswith("alter table leads add column"), not s.startswith("do $$"), s),
+            )
             connection.execute("alter table leads drop column campaign_status")
             for statement in everything:
                 if statement in USED or any(statement.startswith(f) for f in FRAGMENTS) or statement in UNAVAILABLE:
@@ -175,7 +248,11 @@ def test_printed_ddl_is_valid_or_named(server_url: str) -> None:
                     named = [name for name in INVALID_DDL if name in statement]
                     assert named, f"invalid and not named: {statement}"
                     invalid.update(named)
-                except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege) as error:
+                except (
+                    psycopg.errors.UndefinedColumn,
+                    psycopg.errors.UndefinedObject,
+                    psycopg.errors.InsufficientPrivilege,
+                ) as error:
                     # a piece that builds on another piece which is invalid as printed
                     assert "lead_score" in str(error) or "campaign_status" in str(error), f"{statement}: {error}"
     finally:
@@ -186,9 +263,24 @@ def test_printed_ddl_is_valid_or_named(server_url: str) -> None:
 
 def test_what_was_printed_wrongly_is_there_properly(database: str) -> None:
     with psycopg.connect(database) as connection:
-        policies = {r for (r,) in connection.execute("select polname from pg_policy where polrelid = 'app.leads'::regclass").fetchall()}
-        checks = {r for (r,) in connection.execute("select conname from pg_constraint where conrelid = 'app.leads'::regclass").fetchall()}
-        triggers = {r for (r,) in connection.execute("select tgname from pg_trigger where tgrelid in ('app.leads'::regclass, 'app.properties'::regclass)").fetchall()}
+        policies = {
+            r
+            for (r,) in connection.execute(
+                "select polname from pg_policy where polrelid = 'app.leads'::regclass"
+            ).fetchall()
+        }
+        checks = {
+            r
+            for (r,) in connection.execute(
+                "select conname from pg_constraint where conrelid = 'app.leads'::regclass"
+            ).fetchall()
+        }
+        triggers = {
+            r
+            for (r,) in connection.execute(
+                "select tgname from pg_trigger where tgrelid in ('app.leads'::regclass, 'app.properties'::regclass)"
+            ).fetchall()
+        }
     assert {"broker_leads_insert", "broker_leads_modify", "pipeline_leads_write"} <= policies
     assert {"consent_requires_timestamp", "leads_lead_score_check", "leads_org_id_assigned_broker_id_fkey"} <= checks
     assert {"trg_leads_addr_hash", "trg_set_added_to_campaign_at"} <= triggers
