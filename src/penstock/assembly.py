@@ -22,7 +22,7 @@ from penstock.schema import migrate
 
 @contextmanager
 def database_url(settings: Settings, database: str = "penstock") -> Iterator[str]:
-    """The database to work on: DATABASE_URL, or the embedded server for as long as the block runs. Brought up to date."""
+    """The database to work on, up to date: DATABASE_URL, or the embedded server for as long as the block runs."""
     if settings.database_url:
         migrate.upgrade(settings.database_url)
         yield settings.database_url
@@ -34,8 +34,9 @@ def database_url(settings: Settings, database: str = "penstock") -> Iterator[str
 
 
 def with_keys(settings: Settings) -> Settings:
-    """Settings that hold a master key: the given one; outside production, one made at first use and kept in the home folder.
+    """Settings that hold a master key: the given one, or outside production one made at first use.
 
+    The made one is kept in the home folder.
     Raises NotConfigured in production without a key, and for a placeholder anywhere.
     """
     if settings.master_key.get_secret_value():
@@ -66,18 +67,35 @@ def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port
             "town_url": http_url,
             "vendors": vendors.model_copy(
                 update={
-                    "melissa": vendors.melissa.model_copy(update={"base_url": f"{http_url}/melissa", "email_base_url": f"{http_url}/melissa", "key": key}),
+                    "melissa": vendors.melissa.model_copy(
+                        update={"base_url": f"{http_url}/melissa", "email_base_url": f"{http_url}/melissa", "key": key}
+                    ),
                     "batchdata": vendors.batchdata.model_copy(update={"base_url": f"{http_url}/batchdata", "key": key}),
                     "vapi": vendors.vapi.model_copy(
-                        update={"base_url": f"{http_url}/vapi", "key": key, "assistant_id": "a-1", "webhook_secret": SecretStr("town-vapi-0001")}
+                        update={
+                            "base_url": f"{http_url}/vapi",
+                            "key": key,
+                            "assistant_id": "a-1",
+                            "webhook_secret": SecretStr("town-vapi-0001"),
+                        }
                     ),
                     "calcom": vendors.calcom.model_copy(
-                        update={"base_url": f"{http_url}/calcom", "booking_url": f"{http_url}/calcom/book", "key": key, "webhook_secret": SecretStr("town-calcom-0001")}
+                        update={
+                            "base_url": f"{http_url}/calcom",
+                            "booking_url": f"{http_url}/calcom/book",
+                            "key": key,
+                            "webhook_secret": SecretStr("town-calcom-0001"),
+                        }
                     ),
                 }
             ),
             "mail": settings.mail.model_copy(
-                update={"smtp_host": smtp_host, "smtp_port": smtp_port, "smtp_tls": "none", "inbound_token": SecretStr("town-mail-0001")}
+                update={
+                    "smtp_host": smtp_host,
+                    "smtp_port": smtp_port,
+                    "smtp_tls": "none",
+                    "inbound_token": SecretStr("town-mail-0001"),
+                }
             ),
         }
     )

@@ -35,17 +35,37 @@ from penstock.worker import signed_in
 SQL = load(__package__, "demo.sql")
 DATABASE = "penstock_demo"
 ORG_ID = 1
-FIRST_MORNING = datetime(2026, 11, 30, 4, 0, tzinfo=ZoneInfo("America/Los_Angeles"))  # a Monday, before the timetable begins
+FIRST_MORNING = datetime(
+    2026, 11, 30, 4, 0, tzinfo=ZoneInfo("America/Los_Angeles")
+)  # a Monday, before the timetable begins
 _NAMES = UUID("0d2f3c0e-5e1b-4a53-9d5c-6d3d6e0a7f01")
 ORG = onboarding.OrgProfile(
-    slug="summit", name="Summit Home Equity", legal_name="Summit Home Equity LLC", postal_address="200 Harbor Street, Tampa, FL 33602",
-    support_email="help@summit.example", support_phone="+18135550190", from_domain="mail.summit.example", public_url="http://127.0.0.1",
+    slug="summit",
+    name="Summit Home Equity",
+    legal_name="Summit Home Equity LLC",
+    postal_address="200 Harbor Street, Tampa, FL 33602",
+    support_email="help@summit.example",
+    support_phone="+18135550190",
+    from_domain="mail.summit.example",
+    public_url="http://127.0.0.1",
     alert_email="ops@summit.example",
     # The town's phone check asks the states' own lists too. A real operator adds a state once the vendor attests it.
     policy={"registry_lists": ["US", "CO", "FL", "IN", "LA", "MA", "MO", "OK", "PA", "TN", "TX", "WY"]},
 )
-BROKERS = (("Dana Whitfield", "dana", "America/New_York"), ("Luis Ortega", "luis", "America/Chicago"), ("Mei Tanaka", "mei", "America/New_York"))
-NUMBER_STATES = (("FL", "813"), ("PA", "215"), ("TN", "615"), ("TX", "214"), ("NY", "212"), ("OH", "614"), ("GA", "404"))
+BROKERS = (
+    ("Dana Whitfield", "dana", "America/New_York"),
+    ("Luis Ortega", "luis", "America/Chicago"),
+    ("Mei Tanaka", "mei", "America/New_York"),
+)
+NUMBER_STATES = (
+    ("FL", "813"),
+    ("PA", "215"),
+    ("TN", "615"),
+    ("TX", "214"),
+    ("NY", "212"),
+    ("OH", "614"),
+    ("GA", "404"),
+)
 
 Progress = Callable[[datetime, str], None]
 """Called with the simulated instant and what is being done."""
@@ -64,7 +84,10 @@ class Request:
 
 
 async def run_demo(settings: Settings, request: Request, progress: Progress) -> dict[str, Any]:
-    """The whole run on a database of its own on the embedded server (or DATABASE_URL); gives the report. Leaves nothing running."""
+    """The whole run on a database of its own on the embedded server (or DATABASE_URL); gives the report.
+
+    Leaves nothing running.
+    """
     began = clock.stopwatch()
     settings = demo_settings(settings, request.seed)
     with start_town(seed=request.seed) as town:
@@ -76,12 +99,14 @@ async def run_demo(settings: Settings, request: Request, progress: Progress) -> 
 
 
 def demo_settings(settings: Settings, seed: int) -> Settings:
-    """Settings of a demo: its key is made from the seed, so that a run can be repeated to the letter. Never used elsewhere."""
+    """Settings of a demo: its key is made from the seed, so that a run repeats to the letter. Never used elsewhere."""
     key = hashlib.sha256(f"penstock demo {seed}".encode()).hexdigest()
     return settings.model_copy(update={"environment": "demo", "master_key": SecretStr(key)})
 
 
-async def _run_on(settings: Settings, url: str, town: Town, request: Request, progress: Progress, began: float) -> dict[str, Any]:
+async def _run_on(
+    settings: Settings, url: str, town: Town, request: Request, progress: Progress, began: float
+) -> dict[str, Any]:
     pointed = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
     migrate.upgrade(url)
     async with assembly.context(pointed, url) as ctx:
@@ -95,7 +120,12 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
     """Start the run, or go on with it, to its end; gives the report."""
     control = TownControl(town_url)
     try:
-        plan = Plan(request.seed, FIRST_MORNING.astimezone(UTC), FIRST_MORNING.astimezone(UTC) + timedelta(days=request.days), request.rows)
+        plan = Plan(
+            request.seed,
+            FIRST_MORNING.astimezone(UTC),
+            FIRST_MORNING.astimezone(UTC) + timedelta(days=request.days),
+            request.rows,
+        )
         await simulate.begin(ctx, plan)
         port = (await simulate.remember(ctx)).get("port") or simulate.free_port()
         await simulate.remember(ctx, port=port)
@@ -105,8 +135,10 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
             await control.set_clock(clock.now())
             await control.employ([f"{username}@summit.example" for _, username, _ in BROKERS] + ["ops@summit.example"])
             await control.post_to(
-                base, mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
-                calcom_secret=ctx.settings.vendors.calcom.webhook_secret.get_secret_value(), vapi_secret=ctx.settings.vendors.vapi.webhook_secret.get_secret_value(),
+                base,
+                mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
+                calcom_secret=ctx.settings.vendors.calcom.webhook_secret.get_secret_value(),
+                vapi_secret=ctx.settings.vendors.vapi.webhook_secret.get_secret_value(),
             )
             content = request.file.read_bytes() if request.file else await control.records(request.rows)
             await _load(ctx, request, content, progress)
@@ -133,11 +165,20 @@ async def _open_shop(ctx: Context, base: str) -> None:
             if await scalar(db, SQL["broker_exists"], id=str(broker_id)):
                 continue
         profile = onboarding.BrokerProfile(
-            name=name, email=f"{username}@summit.example", company=ORG.name, phone=f"+1813555020{index}", timezone=timezone,
-            calendar_username=username, calendar_event_slug="equity-call", calendar_event_type_id=index,
+            name=name,
+            email=f"{username}@summit.example",
+            company=ORG.name,
+            phone=f"+1813555020{index}",
+            timezone=timezone,
+            calendar_username=username,
+            calendar_event_slug="equity-call",
+            calendar_event_type_id=index,
         )
         await onboarding.add_broker(ctx, ORG_ID, profile, broker_id=broker_id)
-        numbers = [(f"+1{area}55501{index}{n}", state, f"pn-{username}-{state.lower()}") for n, (state, area) in enumerate(NUMBER_STATES)]
+        numbers = [
+            (f"+1{area}55501{index}{n}", state, f"pn-{username}-{state.lower()}")
+            for n, (state, area) in enumerate(NUMBER_STATES)
+        ]
         await onboarding.add_numbers(ctx, ORG_ID, broker_id, numbers)
 
 
@@ -146,34 +187,54 @@ async def _load(ctx: Context, request: Request, content: bytes, progress: Progre
         if await scalar(db, SQL["upload_done"]):
             return
     await intake.import_file(
-        ctx, ORG_ID, stream=io.BytesIO(content), name=request.file.name if request.file else "county-records.csv", playbook="equity",
-        map_name=request.map_name, source="county", progress=lambda count, phase: progress(clock.now(), f"import: {phase} {count}"), actor="demo",
+        ctx,
+        ORG_ID,
+        stream=io.BytesIO(content),
+        name=request.file.name if request.file else "county-records.csv",
+        playbook="equity",
+        map_name=request.map_name,
+        source="county",
+        progress=lambda count, phase: progress(clock.now(), f"import: {phase} {count}"),
+        actor="demo",
     )
 
 
 def _count_rows(content: bytes) -> int:
     """Data rows of a CSV, counted by another reader than the product's: rows are checked against it."""
     plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    return sum(1 for row in csv.reader(io.StringIO(plain.decode("utf-8", "replace"))) if any(cell.strip() for cell in row)) - 1
+    return (
+        sum(1 for row in csv.reader(io.StringIO(plain.decode("utf-8", "replace"))) if any(cell.strip() for cell in row))
+        - 1
+    )
 
 
-async def _report(ctx: Context, control: TownControl, request: Request, rows_in_file: int, seconds: float) -> dict[str, Any]:
+async def _report(
+    ctx: Context, control: TownControl, request: Request, rows_in_file: int, seconds: float
+) -> dict[str, Any]:
     truth = await control.truth()
     async with ctx.db.tenant(ORG_ID) as db:
         funnel = await insight.funnel(db)
         waiting = await insight.waiting(db)
         held_back = await insight.held_back(db)
-        later = {row["stage"]: {"items": row["items"], "next": row["at"].isoformat()} for row in await rows(db, SQL["later"])}
+        later = {
+            row["stage"]: {"items": row["items"], "next": row["at"].isoformat()} for row in await rows(db, SQL["later"])
+        }
         conserved = await one(db, SQL["conservation"])
         income = await one(db, SQL["income"])
     assert conserved is not None and income is not None
     return {
         "rows": dict(funnel.rows),
-        "stages": {"read": funnel.rows["read"], "inserted": funnel.rows["inserted"], **{k: v for k, v in funnel.stages.items() if k != "leads"}},
+        "stages": {
+            "read": funnel.rows["read"],
+            "inserted": funnel.rows["inserted"],
+            **{k: v for k, v in funnel.stages.items() if k != "leads"},
+        },
         "waiting": {stage: count for stage, count in waiting.items() if count},
         "later": later,
         "spend_cents": {
-            "total": funnel.spend_cents.total, "by_stage": dict(funnel.spend_cents.by_stage), "by_vendor": dict(funnel.spend_cents.by_vendor),
+            "total": funnel.spend_cents.total,
+            "by_stage": dict(funnel.spend_cents.by_stage),
+            "by_vendor": dict(funnel.spend_cents.by_vendor),
             "per_appointment": funnel.spend_cents.per_appointment,
         },
         "invoices": {"count": income["invoices"], "total_cents": int(income["total_cents"]), "lines": income["lines"]},
@@ -184,7 +245,9 @@ async def _report(ctx: Context, control: TownControl, request: Request, rows_in_
             "contacted_against_rule": truth["contacted_against_rule"],
             "right_party_rate": truth["right_party_rate"],
         },
-        "town": {name: truth[name] for name in ("billed", "emails", "calls", "consents", "opt_outs", "replies", "bookings")},
+        "town": {
+            name: truth[name] for name in ("billed", "emails", "calls", "consents", "opt_outs", "replies", "bookings")
+        },
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
     }

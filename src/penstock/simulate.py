@@ -59,7 +59,9 @@ class TownControl:
 
     async def advance(self, to: datetime) -> int:
         """Let everything happen that is due up to `to`; gives how much did, after our endpoints have answered."""
-        return int((await self._http.post("/town/advance", json={"to": to.isoformat()})).raise_for_status().json()["performed"])
+        return int(
+            (await self._http.post("/town/advance", json={"to": to.isoformat()})).raise_for_status().json()["performed"]
+        )
 
     async def post_to(self, base: str, *, mail_token: str, calcom_secret: str, vapi_secret: str) -> None:
         """Tell the town where our endpoints are."""
@@ -107,7 +109,10 @@ async def remember(ctx: Context, **facts: Any) -> dict[str, Any]:
 
 
 async def run(ctx: Context, queue: Queue, town: TownControl, plan: Plan, progress: Progress) -> None:
-    """From where the run stands to its end. Tenants' stages, timetable and the town's people take turns at each instant."""
+    """From where the run stands to its end.
+
+    Tenants' stages, timetable and the town's people take turns at each instant.
+    """
     while True:
         now = clock.now()
         await town.set_clock(now)
@@ -158,7 +163,9 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(ctx: Context, port: int) -> AsyncIterator[str]:
     """Our HTTP endpoints on a loopback port for the length of a block; gives the base URL."""
-    config = uvicorn.Config(create_app(ctx), host="127.0.0.1", port=port, log_level="warning", access_log=False, log_config=None)
+    config = uvicorn.Config(
+        create_app(ctx), host="127.0.0.1", port=port, log_level="warning", access_log=False, log_config=None
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
     try:

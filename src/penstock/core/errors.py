@@ -1,4 +1,4 @@
-"""One tree of errors. Each class owns an HTTP status and a stable code; nothing below the edge knows HTTP beyond that."""
+"""One tree of errors. Each class owns an HTTP status and a stable code; below the edge nothing else knows HTTP."""
 
 from __future__ import annotations
 

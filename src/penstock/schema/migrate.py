@@ -1,4 +1,7 @@
-"""`penstock db upgrade`: drop the faces, bring `app` to the newest migration, lay the faces again; all in one transaction."""
+"""`penstock db upgrade`: drop the faces, bring `app` to the newest migration, lay the faces again.
+
+All in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def head() -> str:
 
 
 def upgrade(url: str) -> Upgrade:
-    """Bring the database at `url` up to date. Safe to run twice and by two at once. Raises NotConfigured on a server before 15."""
+    """Bring the database at `url` up to date. Safe to run twice and by two at once.
+
+    Raises NotConfigured on a server before 15.
+    """
     engine = create_engine(sqlalchemy_url(url), connect_args={"options": "-c timezone=UTC"})
     try:
         with engine.begin() as connection:
@@ -100,7 +106,10 @@ def current_revision(url: str) -> str | None:
 
 
 def _roles_are_ours(url: str) -> psycopg.Connection[tuple[object, ...]]:
-    """Holds a cluster-wide lock: advisory locks count per database, so it is taken in the maintenance database where there is one."""
+    """Holds a cluster-wide lock.
+
+    Advisory locks count per database, so it is taken in the maintenance database where there is one.
+    """
     try:
         lock = psycopg.connect(url, dbname="postgres", autocommit=True)
     except psycopg.OperationalError:
@@ -150,7 +159,10 @@ def _search_path_for_everyone(connection: Connection) -> None:
           execute format('alter database %I set search_path = {SEARCH_PATH}', current_database());
         end $$;
         grant usage on schema public to service_role, authenticated, anon, pipeline_writer;
-        grant select, insert, update, delete on public.procrastinate_jobs, public.procrastinate_events, public.procrastinate_workers, public.procrastinate_periodic_defers to service_role;
+        grant select, insert, update, delete
+          on public.procrastinate_jobs, public.procrastinate_events,
+             public.procrastinate_workers, public.procrastinate_periodic_defers
+          to service_role;
         grant usage on all sequences in schema public to service_role;
         """,
     )
