@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from mailhouse import Mailhouse, mailhouse
 from sqlalchemy import text
 
 from factories import make_contactable
+from mailhouse import Mailhouse, mailhouse
 from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
