@@ -4,6 +4,7 @@ What must always hold: nothing leaves the building without an ALLOW from this ga
 nobody but this stage writes consent.
 """
 
+from penstock.compliance import lint
 from penstock.compliance.consent import issue_consent_link, unsubscribe_url
 from penstock.compliance.facts import Decision, Facts, Intent
 from penstock.compliance.gate import may_contact
@@ -34,6 +35,7 @@ __all__ = [
     "decide_many",
     "issue_consent_link",
     "last_look",
+    "lint",
     "may_contact",
     "reserve",
     "reserve_many",

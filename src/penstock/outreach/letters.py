@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.compliance import lint
+from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.errors import InvalidInput
@@ -85,8 +85,8 @@ def compose(
         references=thread,
         automatic=answers is not None,
     )
-    findings = lint.email(
-        lint.Email(
+    findings = compliance.lint.email(
+        compliance.lint.Email(
             from_name=envelope.from_name,
             from_address=f"{envelope.from_local}@{envelope.domain}",
             subject=mail.subject,
@@ -97,7 +97,7 @@ def compose(
             cold=answers is None and addressee["provenance"] != "person",
             senior=(addressee["age"] or 0) >= SENIOR_FROM,
         ),
-        lint.Seller(
+        compliance.lint.Seller(
             names=frozenset({addressee["legal_name"], addressee["org_name"]}),
             domains=frozenset({addressee["from_domain"]}),
             postal_address=addressee["postal_address"],
@@ -111,7 +111,7 @@ def compose(
         subject=mail.subject,
         text=mail.text,
         raw=build(mail, envelope).as_bytes(policy=WIRE),
-        reasons=lint.reasons(findings),
+        reasons=compliance.lint.reasons(findings),
     )
 
 

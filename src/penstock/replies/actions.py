@@ -10,8 +10,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import compliance, journey
-from penstock.booking import notifications
+from penstock import booking, compliance, journey
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
@@ -73,7 +72,7 @@ async def _trouble_with_us(ctx: Context, db: AsyncConnection, org_id: int, match
         name = await scalar(db, SQL["switch_off_campaign"], org_id=org_id, id=match["campaign_id"])
         target = await scalar(db, SQL["alert_target"], org_id=org_id)
         if name is not None and target:
-            await notifications.queue(
+            await booking.queue(
                 ctx, db, org_id, kind="campaign_switched_off", channel="mail", target=target,
                 payload={
                     "subject": f"Campaign {name} is switched off",
@@ -165,7 +164,7 @@ async def _tell_broker(
         "review": "asks to cancel an appointment" if wishes_to_cancel else "wrote something that a person has to judge",
     }.get(meaning.intent, "wrote back")  # fmt: skip
     name = lead["first_name"] or lead["full_name"] or "A lead"
-    notice = notifications.Notice(
+    notice = booking.Notice(
         kind="reply_received",
         lead_id=lead["id"],
         dedupe_key=f"reply:{mail.receipt_id}",
@@ -173,5 +172,5 @@ async def _tell_broker(
         text=f"{name} {asks}. Their words:\n\n{mail.inbound.text[:2000]}\n\nLead: {lead['id']}\n",
         data={"lead_id": str(lead["id"]), "intent": meaning.intent},
     )
-    await notifications.tell_broker(ctx, db, org_id, lead["assigned_broker_id"], notice)
+    await booking.tell_broker(ctx, db, org_id, lead["assigned_broker_id"], notice)
     await journey.wake(db, org_id, {"notification_queued"})
