@@ -1,4 +1,5 @@
--- The identity of an address. The only place that computes it.
+-- The identity of an address. The only place that computes it. An import asks once or twice a row: what has several steps is
+-- PL/pgSQL, whose expressions are planned once; a query inside a nested SQL function is started anew at each call.
 
 create function api.normalize_zip(zip text) returns text language sql immutable parallel safe as $$
   select case
@@ -17,25 +18,31 @@ $$;
 comment on function api.normalize_unit(text) is 'The bare number or letter of a unit, upper case; null if there is none.';
 
 -- A compass word between the number and the last word is the name itself ("100 North St" is not "100 N St"): it stays.
-create function api.normalize_street(line text) returns text language sql immutable parallel safe as $$
-  with words as (select regexp_split_to_array(btrim(regexp_replace(upper(coalesce(line, '')), '[^A-Z0-9/-]+', ' ', 'g')), ' ') as w)
-  select nullif(string_agg(
-           case when n > 1 and (cardinality(w) > 3 or n = cardinality(w)) and api.direction_words() ? word then api.direction_words() ->> word
-                when n > 1 then coalesce(api.street_words() ->> word, word)
-                else word end, ' ' order by n), '')
-    from words, unnest(w) with ordinality as u(word, n)
-$$;
+create function api.normalize_street(line text) returns text language plpgsql immutable parallel safe as $$
+declare
+  words text[] := string_to_array(btrim(regexp_replace(upper(coalesce(line, '')), '[^A-Z0-9/-]+', ' ', 'g')), ' ');
+  last int := cardinality(words);
+begin
+  for n in 2 .. last loop
+    words[n] := coalesce(case when last > 3 or n = last then api.direction_words() ->> words[n] end, api.street_words() ->> words[n], words[n]);
+  end loop;
+  return nullif(array_to_string(words, ' '), '');
+end $$;
 comment on function api.normalize_street(text) is 'A street line in one spelling: upper case, no punctuation, suffixes and directions abbreviated.';
 
 create function api.compute_addr_hash(line1 text, line2 text, city text, state text, zip text) returns text
-language sql immutable parallel safe as $$
-  with parts as (   -- a unit may hide at the end of line 1
-    select coalesce(regexp_match(upper(line1), '^(.*\S)[\s,]+(?:(?:APARTMENT|APT|UNIT|SUITE|STE|ROOM|RM)[.\s#]+|#\s*)([A-Z0-9-]+)\s*$'), array[line1, null]) as p)
-  select case when api.normalize_street(p[1]) is not null and (nullif(btrim(city), '') is not null or api.normalize_zip(zip) is not null) then
-    encode(sha256(convert_to(concat_ws('|', api.normalize_street(p[1]), coalesce(api.normalize_unit(line2), api.normalize_unit(p[2]), ''),
-      upper(btrim(regexp_replace(coalesce(city, ''), '[^A-Za-z0-9]+', ' ', 'g'))), upper(btrim(coalesce(state, ''))), coalesce(api.normalize_zip(zip), '')), 'UTF8')), 'hex') end
-    from parts
-$$;
+language plpgsql immutable parallel safe as $$
+declare   -- a unit may hide at the end of line 1
+  parts text[] := regexp_match(upper(line1), '^(.*\S)[\s,]+(?:(?:APARTMENT|APT|UNIT|SUITE|STE|ROOM|RM)[.\s#]+|#\s*)([A-Z0-9-]+)\s*$');
+  street text := api.normalize_street(coalesce(parts[1], line1));
+  five text := api.normalize_zip(zip);
+begin
+  if street is null or (five is null and coalesce(btrim(city), '') = '') then
+    return null;
+  end if;
+  return encode(sha256(convert_to(concat_ws('|', street, coalesce(api.normalize_unit(line2), api.normalize_unit(parts[2]), ''),
+    upper(btrim(regexp_replace(coalesce(city, ''), '[^A-Za-z0-9]+', ' ', 'g'))), upper(btrim(coalesce(state, ''))), coalesce(five, '')), 'UTF8')), 'hex');
+end $$;
 comment on function api.compute_addr_hash(text, text, text, text, text) is 'SHA-256 of the normalised address, unit included; null if there is no street or neither city nor ZIP.';
 
 create function api.compute_addr_hash(line1 text, city text, state text, zip text) returns text
