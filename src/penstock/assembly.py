@@ -24,13 +24,19 @@ from penstock.schema import migrate
 def database_url(settings: Settings, database: str = "penstock") -> Iterator[str]:
     """The database to work on, up to date: DATABASE_URL, or the embedded server for as long as the block runs."""
     if settings.database_url:
-        migrate.upgrade(settings.database_url)
+        _bring_up_to_date(settings.database_url)
         yield settings.database_url
         return
     with embedded.embedded_server(settings.home) as server:
         url = server.ensure_database(database)
-        migrate.upgrade(url)
+        _bring_up_to_date(url)
         yield url
+
+
+def _bring_up_to_date(url: str) -> None:
+    """Upgrade only where something differs: laying the faces anew takes locks that running workers would feel."""
+    if not migrate.is_current(url):
+        migrate.upgrade(url)
 
 
 def with_keys(settings: Settings) -> Settings:
@@ -99,6 +105,11 @@ def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port
             ),
         }
     )
+
+
+def reached_at(settings: Settings, base: str) -> Settings:
+    """Settings that say in links and webhooks that our endpoints are at `base`."""
+    return settings.model_copy(update={"api": settings.api.model_copy(update={"public_url": base})})
 
 
 @asynccontextmanager

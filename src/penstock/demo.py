@@ -129,11 +129,12 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
         await simulate.begin(ctx, plan)
         port = (await simulate.remember(ctx)).get("port") or simulate.free_port()
         await simulate.remember(ctx, port=port)
-        ctx = _reached_at(ctx, f"http://127.0.0.1:{port}")
+        ctx = dataclasses.replace(ctx, settings=assembly.reached_at(ctx.settings, f"http://127.0.0.1:{port}"))
         async with simulate.served(ctx, port) as base, signed_in(ctx) as queue:
-            await _open_shop(ctx, base)
+            await open_shop(ctx, base)
             await control.set_clock(clock.now())
             await control.employ([f"{username}@summit.example" for _, username, _ in BROKERS] + ["ops@summit.example"])
+            await control.misbehave(request.faults or {})
             await control.post_to(
                 base,
                 mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
@@ -150,13 +151,7 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
         await control.close()
 
 
-def _reached_at(ctx: Context, base: str) -> Context:
-    """The same Context, saying in links and webhooks where our endpoints are."""
-    api = ctx.settings.api.model_copy(update={"public_url": base})
-    return dataclasses.replace(ctx, settings=ctx.settings.model_copy(update={"api": api}))
-
-
-async def _open_shop(ctx: Context, base: str) -> None:
+async def open_shop(ctx: Context, base: str) -> None:
     """The org, three brokers and their numbers; what is there already stays."""
     await onboarding.ensure_org(ctx, ORG_ID, dataclasses.replace(ORG, public_url=base))
     for index, (name, username, timezone) in enumerate(BROKERS, start=1):
@@ -245,9 +240,7 @@ async def _report(
             "contacted_against_rule": truth["contacted_against_rule"],
             "right_party_rate": truth["right_party_rate"],
         },
-        "town": {
-            name: truth[name] for name in ("billed", "emails", "calls", "consents", "opt_outs", "replies", "bookings")
-        },
+        "town": {name: truth[name] for name in ("emails", "calls", "consents", "opt_outs", "replies", "bookings")},
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
     }

@@ -30,6 +30,7 @@ from penstock.sweep import next_slot, sweep
 from penstock.worker import drain
 
 SQL = load(__package__, "simulate.sql")
+GRID = timedelta(minutes=15)
 Progress = Callable[[datetime, str], None]
 
 
@@ -75,6 +76,10 @@ class TownControl:
     async def employ(self, emails: list[str]) -> None:
         """Mailboxes of our own people: they take mail and are not graded."""
         (await self._http.put("/town/staff", json={"emails": emails})).raise_for_status()
+
+    async def misbehave(self, faults: dict[str, dict[str, float]]) -> None:
+        """Make vendors misbehave, by vendor and kind of fault, at these rates."""
+        (await self._http.put("/town/faults", json=faults)).raise_for_status()
 
     async def records(self, count: int) -> bytes:
         """A county's list of properties, as CSV."""
@@ -133,19 +138,19 @@ async def next_instant(ctx: Context, town: TownControl, plan: Plan) -> datetime 
     """The earliest instant after now at which anything is due; None at the end of the plan."""
     now = clock.now()
     async with ctx.db.owner() as db:
-        ours = [row["at"] for row in await rows(db, SQL["next_due"], now=now)]
+        ours = [row["at"] for row in await rows(db, SQL["due_later"], now=now)]
         zones = [(row["timezone"]) for row in await rows(db, SQL["zones"])]
     slots = [next_slot(slot, now, ZoneInfo(zone)) for zone in zones for slot in journey.TIMETABLE]
     theirs = await town.next()
     candidates = [at for at in (*ours, *slots, theirs) if at is not None and at > now]
-    earliest = _whole_minute(min(candidates)) if candidates else None
+    earliest = _on_the_grid(min(candidates)) if candidates else None
     return earliest if earliest is not None and earliest <= plan.ends_at else None
 
 
-def _whole_minute(at: datetime) -> datetime:
-    """Up to the next whole minute: what is due within one minute is done together."""
-    whole = at.replace(second=0, microsecond=0)
-    return whole if whole == at else whole + timedelta(minutes=1)
+def _on_the_grid(at: datetime) -> datetime:
+    """Up to the next quarter of an hour: what becomes due within one is done together, never early."""
+    since_midnight = at - at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return at + (-since_midnight) % GRID
 
 
 def free_port() -> int:

@@ -12,8 +12,17 @@ update app.simulation set now_at = cast(:now_at as timestamptz);
 -- name: remember
 update app.simulation set state = state || cast(:facts as jsonb);
 
--- name: next_due
-select min(at) as at from app.next_due where at > cast(:now as timestamptz);
+-- name: due_later
+-- The next instants at which the clock alone can make something due; one too many costs a look, none is ever missed.
+select at from (
+  select min(next_execution_at) as at from app.enrollments where state in ('active', 'paused') and next_execution_at > cast(:now as timestamptz)
+  union all
+  select min(next_call_at) from app.leads where consent and campaign_status in ('active', 'replied') and merged_into is null and next_call_at > cast(:now as timestamptz)
+  union all
+  select min(retry_after) from app.dlq where retry_after > cast(:now as timestamptz)
+  union all
+  select min(next_attempt_at) from app.notifications where state = 'waiting' and next_attempt_at > cast(:now as timestamptz)
+) later where at is not null;
 
 -- name: zones
 select distinct timezone from app.orgs;

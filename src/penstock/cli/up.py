@@ -34,7 +34,9 @@ async def up(settings: Settings, *, pace: float, seed: int, say: Callable[[str],
     base = f"http://{settings.api.host}:{listening.getsockname()[1]}"
     with _town_if_needed(settings, pace=pace, seed=seed) as town:
         if town:
-            settings = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
+            settings = assembly.reached_at(
+                assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port), base
+            )
             say(f"town     {town.http_url}, people live {pace:g} times as fast")
         with assembly.database_url(settings) as url:
             async with assembly.context(settings, url) as ctx:
@@ -56,7 +58,8 @@ def _town_if_needed(settings: Settings, *, pace: float, seed: int) -> Iterator[T
     if settings.vendors.any_connected or settings.environment == "production":
         yield None
         return
-    with start_town(seed=seed, pace=pace) as town:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with start_town(seed=seed, pace=pace, memory=settings.home / "town.jsonl") as town:
         yield town
 
 
@@ -65,7 +68,7 @@ async def _open(ctx: Context, base: str, town: Town | None) -> None:
     if town is None:
         await ensure_tenant(ctx)
         return
-    await demo._open_shop(ctx, base)
+    await demo.open_shop(ctx, base)
     control = TownControl(town.http_url)
     try:
         secrets = ctx.settings.vendors

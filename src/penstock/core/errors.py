@@ -52,6 +52,18 @@ class Conflict(PenstockError):
     status, code, title = 409, "conflict", "It conflicts with what is there"
 
 
+class WrongMethod(PenstockError):
+    """The address exists, but not for this method."""
+
+    status, code, title = 405, "wrong_method", "This address does not take that method"
+
+
+class TooLarge(PenstockError):
+    """The body is larger than the endpoint takes."""
+
+    status, code, title = 413, "too_large", "The request is too large"
+
+
 class TooMany(PenstockError):
     """Too many requests; `retry_after_s` says when to come back."""
 

@@ -5,6 +5,7 @@ All in one transaction.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +66,16 @@ def head() -> str:
     return found
 
 
+def is_current(url: str) -> bool:
+    """True when the database stands at our newest revision with our faces: nothing to do, and no lock to take."""
+    engine = create_engine(sqlalchemy_url(url))
+    try:
+        with engine.connect() as connection:
+            return _current(connection) == head() and _faces_laid(connection) == _faces_hash()
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str) -> Upgrade:
     """Bring the database at `url` up to date. Safe to run twice and by two at once.
 
@@ -88,6 +99,7 @@ def upgrade(url: str) -> Upgrade:
                 for file in face_files():
                     run_script(connection, file.read_text("utf-8"))
                 _search_path_for_everyone(connection)
+                connection.exec_driver_sql(f"comment on schema app is 'State. Faces laid: {_faces_hash()}'")
                 after = _current(connection)
         assert after is not None
         return Upgrade(before, after, len(face_files()))
@@ -130,6 +142,19 @@ def _current(connection: Connection) -> str | None:
         return None
     found = connection.exec_driver_sql("select version_num from app.alembic_version").scalar()
     return None if found is None else str(found)
+
+
+def _faces_hash() -> str:
+    """Changes when any face does."""
+    digest = hashlib.sha256()
+    for file in face_files():
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _faces_laid(connection: Connection) -> str | None:
+    comment = connection.exec_driver_sql("select obj_description(to_regnamespace('app'), 'pg_namespace')").scalar()
+    return str(comment).rpartition(": ")[2] if comment else None
 
 
 def _drop_faces(connection: Connection) -> None:
