@@ -293,3 +293,15 @@ def test_faces_can_be_laid_again_and_again(database: str) -> None:
 
 def test_a_document_without_sql_gives_no_statement() -> None:
     assert list(statements(Path(__file__).read_text("utf-8").partition("def split")[0].replace("```sql", ""))) == []
+
+
+def test_two_parcels_at_one_address_stay_two(
+    seeded: tuple[psycopg.Connection[tuple[Any, ...]], uuid.UUID],
+) -> None:
+    connection, _ = seeded
+    there = "p_address_line1 := '5 Twin Ct', p_city := 'Los Angeles', p_state := 'CA', p_postal_code := '90028'"
+    first, other, again, bare = (
+        connection.execute(f"select upsert_lead(p_source := 'x', {there}{apn})").fetchone()
+        for apn in (", p_apn := 'A-1'", ", p_apn := 'B-2'", ", p_apn := 'a1'", "")
+    )
+    assert first == again == bare != other

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 
 OFFERED = ("voice_ai", "sms", "voice_live", "email")
+LASTS_AT_LEAST = timedelta(days=3)  # a link in a mail is good for so long
 BY_PHONE = frozenset(CHANNELS) - {"email"}
 
 
@@ -108,21 +109,25 @@ async def issue_consent_link(
     channels: Sequence[str] = OFFERED,
     at: datetime | None = None,
 ) -> str:
-    """A link to the lead's consent page, good for seven days and one use; older unused links of the lead end here."""
+    """A link to the lead's consent page, good for one use and for the next three days at least.
+
+    A link that still lasts that long is given again, so that the links in a sequence of mails do not end one another;
+    a new one, good for seven days, ends the lead's older unused links.
+    """
     at = at or clock.now()
     org, text, nonce = await seller(db, org_id), wording.current(), tokens.new_nonce()
+    known = await scalar(
+        db,
+        SQL["lasting_token"],
+        lead_id=str(lead_id),
+        text_id=text.id,
+        channels=list(channels),
+        until=at + LASTS_AT_LEAST,
+    )
+    if known is not None:
+        return _consent_url(org, ctx.sealer.open(org_id, known))
     await _know_text(db, text)
     await execute(db, SQL["void_tokens"], org_id=org_id, lead_id=str(lead_id), at=at)
-    await execute(
-        db,
-        SQL["insert_token"],
-        org_id=org_id,
-        lead_id=str(lead_id),
-        nonce_hash=wording.sha256(nonce),
-        text_id=text.id,
-        at=at,
-        expires_at=at + tokens.LIFETIME,
-    )
     token = tokens.issue_consent(
         consent_keys(ctx),
         nonce=nonce,
@@ -134,6 +139,22 @@ async def issue_consent_link(
         audience=_host(org),
         now=at,
     )
+    await execute(
+        db,
+        SQL["insert_token"],
+        org_id=org_id,
+        lead_id=str(lead_id),
+        nonce_hash=wording.sha256(nonce),
+        text_id=text.id,
+        channels=list(channels),
+        token_sealed=ctx.sealer.seal(org_id, token),
+        at=at,
+        expires_at=at + tokens.LIFETIME,
+    )
+    return _consent_url(org, token)
+
+
+def _consent_url(org: RowMapping, token: str) -> str:
     return f"{org['public_url'].rstrip('/')}/consent/{token}"
 
 

@@ -216,9 +216,15 @@ values (:id, :body_html, :sha256, cast(:channels as text[]), cast(:flags as text
 update app.consent_tokens set voided_at = cast(:at as timestamptz)
  where org_id = cast(:org_id as int) and lead_id = cast(:lead_id as uuid) and used_at is null and voided_at is null
 
+-- name: lasting_token
+select token_sealed from app.consent_tokens
+ where lead_id = cast(:lead_id as uuid) and text_id = :text_id and channels = cast(:channels as text[])
+   and used_at is null and voided_at is null and expires_at >= cast(:until as timestamptz)
+ order by expires_at desc limit 1;
+
 -- name: insert_token
-insert into app.consent_tokens (org_id, lead_id, nonce_hash, text_id, created_at, expires_at)
-values (cast(:org_id as int), cast(:lead_id as uuid), :nonce_hash, :text_id, cast(:at as timestamptz), cast(:expires_at as timestamptz))
+insert into app.consent_tokens (org_id, lead_id, nonce_hash, text_id, channels, token_sealed, created_at, expires_at)
+values (cast(:org_id as int), cast(:lead_id as uuid), :nonce_hash, :text_id, cast(:channels as text[]), :token_sealed, cast(:at as timestamptz), cast(:expires_at as timestamptz));
 
 -- name: offer
 -- What a consent link stands for, whatever became of it.

@@ -14,17 +14,19 @@ update app.leads set campaign_status = 'queued'
  where org_id = cast(:org_id as int) and campaign_status = 'new' and lead_status = 'contactable' and merged_into is null;
 
 -- name: feed
--- Each active broker gets the best leads up to what is left of the daily cap: own leads first, then unassigned ones, dealt out in
+-- Each active broker gets the best leads (by lead score, then by arrival; never by a score that knows ages) up to what is left of the daily cap: own leads first, then unassigned ones, dealt out in
 -- turn. The rows are locked as they are chosen; what somebody else holds is left for tomorrow.
-with writable as not materialized (
+with barred_people as materialized (   -- gathered once: looked up per lead they would cost a scan each while their statistics are stale
+  select contact_id from app.suppressed_contacts where org_id = cast(:org_id as int)
+), barred_emails as materialized (
+  select value from app.suppressions where org_id = cast(:org_id as int) and kind = 'email' and lifted_at is null and 'email' = any(channels)
+), writable as not materialized (
   -- Addresses that a check called alive, of people whom nothing forbids to write to.
   select p.org_id, p.contact_id, p.id as contact_point_id, p.score
     from app.contact_points p join app.contacts c on c.org_id = p.org_id and c.id = p.contact_id
    where p.kind = 'email' and p.verified and p.status <> 'red' and not p.is_invalid
      and not c.is_deceased and not c.is_litigator and c.needs_review_since is null
-     and not exists (select 1 from app.suppressed_contacts s where s.org_id = p.org_id and s.contact_id = p.contact_id)
-     and not exists (select 1 from app.suppressions s where s.org_id = p.org_id and s.kind = 'email' and s.value = p.value
-                        and s.lifted_at is null and 'email' = any(s.channels))
+     and p.contact_id not in (select contact_id from barred_people) and p.value not in (select value from barred_emails)
 ), brokers as materialized (
   select b.id, b.daily_cap - (
            select count(*) from app.enrollments e join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
@@ -38,7 +40,7 @@ with writable as not materialized (
    where c.org_id = cast(:org_id as int) and c.is_active
 ), ready as (
   -- A person is written to about one lead at a time: the best of theirs, and none while another is under way.
-  select l.id, l.playbook, l.contact_id, l.property_id, l.assigned_broker_id, l.lead_score, l.quality_score
+  select l.id, l.playbook, l.contact_id, l.property_id, l.assigned_broker_id, l.lead_score, l.first_seen_at
     from app.leads l
    where l.org_id = cast(:org_id as int) and l.campaign_status = 'queued' and l.lead_status = 'contactable' and l.merged_into is null
      and l.playbook in (select playbook from campaigns)
@@ -48,23 +50,23 @@ with writable as not materialized (
           and (o.campaign_status in ('active', 'replied', 'paused', 'converted')
                or (o.campaign_status = 'queued' and o.lead_status = 'contactable' and o.playbook in (select playbook from campaigns)
                    and (o.assigned_broker_id is null or o.assigned_broker_id in (select id from brokers))
-                   and row(-o.lead_score, -o.quality_score, coalesce(o.property_id, 0), o.id)
-                     < row(-l.lead_score, -l.quality_score, coalesce(l.property_id, 0), l.id))))
+                   and row(-o.lead_score, o.first_seen_at, coalesce(o.property_id, 0), o.id)
+                     < row(-l.lead_score, l.first_seen_at, coalesce(l.property_id, 0), l.id))))
 ), own as (
   select r.id, b.id as broker_id
     from brokers b
     cross join lateral (
       select r.id from ready r where r.assigned_broker_id = b.id and b.room > 0
-       order by r.lead_score desc, r.quality_score desc, r.property_id, r.id limit greatest(b.room, 0)) r
+       order by r.lead_score desc, r.first_seen_at, r.property_id, r.id limit greatest(b.room, 0)) r
 ), free as (
   select b.id as broker_id, seat, row_number() over (order by seat, b.id) as place
     from (select b.id, b.room - (select count(*) from own where own.broker_id = b.id) as room from brokers b) b
     cross join lateral generate_series(1, b.room) seat
 ), dealt as (
   select r.id, f.broker_id
-    from (select r.id, row_number() over (order by r.lead_score desc, r.quality_score desc, r.property_id, r.id) as place
+    from (select r.id, row_number() over (order by r.lead_score desc, r.first_seen_at, r.property_id, r.id) as place
             from ready r where r.assigned_broker_id is null
-           order by r.lead_score desc, r.quality_score desc, r.property_id, r.id limit (select count(*) from free)) r
+           order by r.lead_score desc, r.first_seen_at, r.property_id, r.id limit (select count(*) from free)) r
     join free f on f.place = r.place
 ), chosen as (
   select c.id, c.broker_id from (select * from own union all select * from dealt) c

@@ -99,8 +99,12 @@ begin
   if prop is null and v_apn is not null then
     select id into prop from app.properties where org_id = org and apn = v_apn and state is not distinct from v_state and (county is not distinct from v_county or v_county is null) and merged_into is null order by id limit 1;
   end if;
-  if prop is null then
-    select id into prop from app.properties where org_id = org and addr_hash = v_hash and merged_into is null;
+  if prop is null and v_hash is not null then   -- another parcel or another MAK at the same address is another place
+    select p.id into prop from app.properties p where p.org_id = org and p.addr_hash = v_hash and p.merged_into is null
+       and (p.mak is null or v_mak is null or p.mak = v_mak) and (p.apn is null or v_apn is null or p.apn = v_apn);
+    if prop is null and exists (select 1 from app.properties p where p.org_id = org and p.addr_hash = v_hash and p.merged_into is null) then
+      v_hash := 'shared:' || coalesce(v_mak, v_state || '/' || coalesce(v_county, '') || '/' || v_apn);
+    end if;
   end if;
   if prop is null then
     select coalesce(p.merged_into, p.id) into prop from app.property_vendor_ids v join app.properties p on p.org_id = v.org_id and p.id = v.property_id where v.org_id = org and v.source = p_source and v.vendor_record_id = p_vendor_record_id;

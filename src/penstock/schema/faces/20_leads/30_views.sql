@@ -8,7 +8,7 @@ comment on view api.vw_lead_quality_summary is 'How good the leads are, by statu
 
 -- Suppressed: by person, or every email by its own value.
 create view app.suppressed_contacts with (security_invoker = true) as
-select s.org_id, s.contact_id from app.suppressions s where s.lifted_at is null and s.kind = 'contact' and 'email' = any(s.channels);
+select s.org_id, s.contact_id from app.suppressions s where s.lifted_at is null and s.value is null and s.kind = 'contact' and 'email' = any(s.channels);
 comment on view app.suppressed_contacts is 'People who must not be written to, whatever the address.';
 
 create view api.vw_campaign_ready_leads with (security_invoker = true) as

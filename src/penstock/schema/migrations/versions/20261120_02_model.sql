@@ -153,7 +153,7 @@ apn: parcel number, letters and digits only, unique within state and county
 apn_raw: parcel number as the county writes it
 state: two letters
 county: upper case, without the word county
-addr_hash: hash of the normalised address, unit included (api.compute_addr_hash)
+addr_hash: hash of the normalised address, unit included (api.compute_addr_hash); shared:… where another key already holds the address
 address_line1: street line without unit
 address_line2: unit
 city: city
@@ -184,7 +184,7 @@ mailing_state: state of it
 mailing_postal_code: ZIP of it
 source: first source of the row
 upload_id: upload of the first row
-row_number: row in that upload
+row_number: row in that upload, the header being row 1
 merged_into: the property this one turned out to be; such a row is out of every view
 created_at: first seen
 $$);
@@ -407,7 +407,7 @@ create table app.leads (
 create unique index ux_leads_subject on app.leads (org_id, playbook, property_id) where property_id is not null and merged_into is null;
 create unique index ux_leads_vendor on app.leads (org_id, playbook, source, vendor_record_id) where vendor_record_id is not null and merged_into is null;
 create index leads_contact on app.leads (org_id, contact_id);
-create index leads_feed_hot_idx on app.leads (org_id, lead_score desc, quality_score desc, id) include (assigned_broker_id, contact_id) where campaign_status = 'queued' and lead_status = 'contactable' and merged_into is null;
+create index leads_feed_hot_idx on app.leads (org_id, lead_score desc, first_seen_at, id) include (assigned_broker_id, contact_id) where campaign_status = 'queued' and lead_status = 'contactable' and merged_into is null;
 create index leads_to_score on app.leads (org_id, facts_changed_at) where (scored_at is null or scored_at < facts_changed_at) and merged_into is null;
 create index leads_to_enrich on app.leads (org_id, first_seen_at) where waterfall_exhausted_at is null and merged_into is null;
 create index leads_replied_lookup_idx on app.leads (org_id, last_reply_at desc) where campaign_status = 'replied';
@@ -434,7 +434,7 @@ source: where the lead came from
 vendor_record_id: the source''s id
 vendor_list_id: list or batch
 upload_id: upload of the first row
-row_number: row in that upload
+row_number: row in that upload, the header being row 1
 lead_status: how reachable: new, enriched, contactable, do_not_contact
 campaign_status: where in outreach
 sales_stage: where in the sale
@@ -499,7 +499,7 @@ select app.tenant_table('upload_rows');
 select app.describe('upload_rows', 'What became of each accepted row of a file.', $$
 org_id: tenant
 upload_id: upload
-row_number: data row, from 1
+row_number: row as a spreadsheet counts: the header is row 1
 outcome: inserted, updated or duplicate_in_file
 property_id: the place it is
 first_row: for a duplicate, the row it repeats
@@ -513,7 +513,7 @@ select app.tenant_table('rejected_rows');
 select app.describe('rejected_rows', 'Rows that were refused, each with its reason and the fix; they can be downloaded, mended and sent again.', $$
 org_id: tenant
 upload_id: upload
-row_number: data row, from 1
+row_number: row as a spreadsheet counts: the header is row 1
 field: column at fault
 reason: what is wrong
 fix: what to do

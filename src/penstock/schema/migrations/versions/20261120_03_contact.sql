@@ -43,7 +43,8 @@ grant select on app.consent_texts to anon, authenticated, service_role; grant in
 
 create table app.consent_tokens (
   org_id int not null references app.orgs, id uuid not null default gen_random_uuid(), lead_id uuid not null, nonce_hash text not null unique,
-  text_id text not null references app.consent_texts, created_at timestamptz not null default app.now(), expires_at timestamptz not null, used_at timestamptz, voided_at timestamptz,
+  text_id text not null references app.consent_texts, channels text[] not null, token_sealed text not null,
+  created_at timestamptz not null default app.now(), expires_at timestamptz not null, used_at timestamptz, voided_at timestamptz,
   primary key (org_id, id), foreign key (org_id, lead_id) references app.leads (org_id, id) on delete cascade
 );
 create index consent_tokens_lead on app.consent_tokens (org_id, lead_id);
@@ -55,6 +56,8 @@ id: token
 lead_id: lead it was sent to
 nonce_hash: SHA-256 of the nonce
 text_id: consent text it shows
+channels: channels it offers
+token_sealed: the link''s token, sealed, so that a later mail can carry the same link
 created_at: issued
 expires_at: seven days later
 used_at: consumed
