@@ -1,6 +1,7 @@
--- The merge of a staged file, in sets. `incoming` holds the rows as cleaned; `touched` one line per place of the file.
--- "Later non-empty values win": a place's lines are first folded into its first line, so that what follows sees one line
--- per place.
+-- The merge of a staged file, in sets. `incoming` holds the rows as cleaned, `placed` what the cascade made of each. One line
+-- per place of the file stand in `claimed` (its keys), `seen` (with its id and whether the file says anything new of it) and
+-- `touched` (with its lead and owner): each is made from the one before, because rewriting a temporary row costs as much as
+-- making it. "Later non-empty values win": a place's lines are first folded into its first line.
 
 -- name: open_staging
 create temp table incoming (
@@ -16,10 +17,9 @@ create temp table incoming (
 -- name: open_places
 create temp table placed (row_number int not null, place int not null, outcome text not null, first_row int not null) on commit drop;
 
--- name: open_touched
-create temp table touched (
-  place int not null, first_row int not null, is_new boolean not null, property_id bigint, mak text, apn_key text, addr_hash text,
-  content_hash text, changed boolean not null default true, lead_id uuid, contact_id bigint, lead_is_new boolean not null default false
+-- name: open_claimed
+create temp table claimed (
+  place int not null, first_row int not null, is_new boolean not null, property_id bigint, mak text, apn_key text, addr_hash text
 ) on commit drop;
 
 -- name: make_keys
@@ -36,6 +36,10 @@ analyze incoming;
 
 -- name: analyze_keys
 analyze keyed;
+
+-- name: more_memory
+-- Sorts and hash tables of this transaction; the server's default would spill a file of 100,000 rows to disk.
+select set_config('work_mem', '64MB', true);
 
 -- name: one_at_a_time
 select pg_advisory_xact_lock(hashtextextended('identity.merge', cast(:org_id as int)));
@@ -66,8 +70,8 @@ select p.id, p.mak, case when p.apn is not null and p.state is not null and p.co
 -- name: analyze_placed
 analyze placed;
 
--- name: analyze_touched
-analyze touched;
+-- name: analyze_claimed
+analyze claimed;
 
 -- name: fold_repeated
 -- Places with several lines: the later non-empty value of each fact; what belongs together (owner, mailing address,
@@ -75,7 +79,7 @@ analyze touched;
 with lines as (
   select i.*, d.first_row, k.addr_hash, t.addr_hash as kept_hash
     from placed d
-    join touched t on t.place = d.place
+    join claimed t on t.place = d.place
     join incoming i on i.row_number = d.row_number
     join keyed k on k.row_number = d.row_number
    where d.place in (select place from placed where outcome = 'duplicate_in_file')
@@ -121,44 +125,47 @@ update incoming i set
   left join incoming m on m.row_number = f.mailing_row
  where i.row_number = f.first_row;
 
--- name: hash_content
--- What the file says of each place, as one hash: a place of which nothing new is said costs one narrow write.
-update touched t set content_hash = c.hash, changed = s.content_hash is distinct from c.hash
-  from (select t.place, t.property_id,
-               encode(sha256(convert_to(cast(row(i.mak, i.apn_raw, i.state, i.county, i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use, i.year_built,
+-- name: make_seen
+-- What the file says of each place to this playbook, as one hash: a place of which nothing new is said costs two narrow
+-- writes, and its owner is not worked out again.
+create temp table seen on commit drop as
+select n.*, s.content_hash is distinct from n.content_hash as changed, l.id as lead_id, l.contact_id
+  from (select t.place, t.first_row, t.is_new, t.mak, t.apn_key, t.addr_hash, t.property_id,
+               encode(sha256(convert_to(cast(row(cast(:playbook as text), i.mak, i.apn_raw, i.state, i.county, i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use, i.year_built,
                  i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
                  i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.age, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
-                 i.do_not_mail, i.litigator, i.deceased_owner) as text), 'UTF8')), 'hex') as hash
-          from touched t join incoming i on i.row_number = t.first_row) c
-  left join app.property_seen s on s.property_id = c.property_id
- where t.place = c.place;
+                 i.do_not_mail, i.litigator, i.deceased_owner) as text), 'UTF8')), 'hex') as content_hash
+          from (select c.place, c.first_row, c.is_new, c.mak, c.apn_key, c.addr_hash, coalesce(c.property_id, nextval(pg_get_serial_sequence('app.properties', 'id'))) as property_id
+                  from (select * from claimed order by apn_key, place) c) t
+          join incoming i on i.row_number = t.first_row) n
+  left join app.property_seen s on s.property_id = n.property_id
+  left join app.leads l on l.playbook = cast(:playbook as text) and l.property_id = n.property_id and l.merged_into is null;
+
+-- name: analyze_seen
+analyze seen;
 
 -- name: insert_properties
 -- An address that does not tell the place by itself (another parcel holds it, or it has no house number) is stored with a
 -- mark and the parcel instead of its hash: unique, and never found by an address.
-with made as (
-  insert into app.properties (org_id, mak, apn, apn_raw, state, county, addr_hash, address_line1, address_line2, city, postal_code, zip4, lat, lng, land_use,
-         year_built, bedrooms, bathrooms, building_sqft, lot_sqft, property_value, estimated_equity, mortgage_balance, last_sale_date, last_sale_price, owner_occupied,
-         owner_first_name, owner_last_name, owner_full_name, owner_company, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
-         source, upload_id, row_number)
-  select cast(:org_id as int), t.mak, split_part(t.apn_key, '/', 3), i.apn_raw, coalesce(split_part(t.apn_key, '/', 1), i.state), coalesce(split_part(t.apn_key, '/', 2), i.county),
-         coalesce(t.addr_hash, 'shared:' || coalesce(t.mak, t.apn_key)), i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use,
-         i.year_built, i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
-         i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
-         cast(:source as text), cast(:upload_id as uuid), i.row_number
-    from touched t join incoming i on i.row_number = t.first_row
-   where t.is_new
-   order by t.apn_key, t.place
-  returning id, row_number
-)
-update touched t set property_id = made.id from made where t.is_new and t.first_row = made.row_number;
+insert into app.properties (org_id, id, mak, apn, apn_raw, state, county, addr_hash, address_line1, address_line2, city, postal_code, zip4, lat, lng, land_use,
+       year_built, bedrooms, bathrooms, building_sqft, lot_sqft, property_value, estimated_equity, mortgage_balance, last_sale_date, last_sale_price, owner_occupied,
+       owner_first_name, owner_last_name, owner_full_name, owner_company, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
+       source, upload_id, row_number)
+select cast(:org_id as int), t.property_id, t.mak, split_part(t.apn_key, '/', 3), i.apn_raw, coalesce(split_part(t.apn_key, '/', 1), i.state), coalesce(split_part(t.apn_key, '/', 2), i.county),
+       coalesce(t.addr_hash, 'shared:' || coalesce(t.mak, t.apn_key)), i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use,
+       i.year_built, i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
+       i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
+       cast(:source as text), cast(:upload_id as uuid), i.row_number
+  from seen t join incoming i on i.row_number = t.first_row
+ where t.is_new
+ order by t.property_id;
 
 -- name: update_properties
 -- Keys and address are filled where they were missing, never replaced; facts are replaced by what is newer; rows that
 -- would not change are not written.
 with news as (
   select t.property_id, t.mak as kept_mak, split_part(t.apn_key, '/', 1) as key_state, split_part(t.apn_key, '/', 2) as key_county, split_part(t.apn_key, '/', 3) as key_apn, t.apn_key, t.addr_hash as kept_hash, i.*
-    from touched t join incoming i on i.row_number = t.first_row
+    from seen t join incoming i on i.row_number = t.first_row
    where not t.is_new and t.changed
 ), merged as (
   select p.id, coalesce(p.mak, n.kept_mak) as mak,
@@ -218,7 +225,7 @@ update app.properties p set mak = m.mak, apn = m.apn, apn_raw = m.apn_raw, state
 
 -- name: see_properties
 insert into app.property_seen as s (org_id, property_id, first_seen_at, last_seen_at, content_hash)
-select cast(:org_id as int), property_id, app.now(), app.now(), content_hash from touched order by property_id
+select cast(:org_id as int), property_id, app.now(), app.now(), content_hash from seen order by property_id
 on conflict (org_id, property_id) do update
    set last_seen_at = excluded.last_seen_at, times_seen = s.times_seen + 1, content_hash = excluded.content_hash;
 
@@ -229,13 +236,13 @@ select distinct on (i.vendor_record_id) cast(:org_id as int), cast(:source as te
   from keyed k
   join incoming i on i.row_number = k.row_number
   join placed d on d.row_number = k.row_number
-  join touched t on t.place = d.place
+  join seen t on t.place = d.place
  where k.vendor is not null
  order by i.vendor_record_id, k.row_number
 on conflict do nothing;
 
 -- name: make_owners
--- The owner of each place, told by name and mailing address (the site, where no mailing address is given).
+-- The owner of each place of which anything is new, told by name and mailing address (the site, where there is none).
 create temp table owners on commit drop as
 select t.place, t.first_row,
        api.owner_key(coalesce(i.owner_full_name, i.owner_company),
@@ -243,8 +250,8 @@ select t.place, t.first_row,
          case when i.mailing_line1 is null then i.city else i.mailing_city end,
          case when i.mailing_line1 is null then i.state else i.mailing_state end,
          case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end) as owner_key
-  from touched t join incoming i on i.row_number = t.first_row
- where coalesce(i.owner_full_name, i.owner_company) is not null;
+  from seen t join incoming i on i.row_number = t.first_row
+ where coalesce(i.owner_full_name, i.owner_company) is not null and (t.changed or t.contact_id is null);
 
 -- name: merge_owners
 -- One contact per owner. Marks that forbid contact only ever go up.
@@ -276,42 +283,49 @@ on conflict (org_id, owner_key) do update
 -- name: analyze_owners
 analyze owners;
 
--- name: know_owners
-update touched t set contact_id = coalesce(c.merged_into, c.id)
-  from owners o join app.contacts c on c.owner_key = o.owner_key where t.place = o.place;
+-- name: make_touched
+-- Each place with its lead, and the owner whom the file names if it says anything new.
+create temp table touched on commit drop as
+select s.place, s.first_row, s.property_id, s.changed, s.lead_id is null as lead_is_new, coalesce(s.lead_id, gen_random_uuid()) as lead_id,
+       s.contact_id as known_contact_id, coalesce(c.merged_into, c.id, s.contact_id) as contact_id
+  from seen s
+  left join owners o on o.place = s.place
+  left join app.contacts c on c.owner_key = o.owner_key;
 
--- name: know_leads
-update touched t set lead_id = l.id
-  from app.leads l where l.playbook = cast(:playbook as text) and l.property_id = t.property_id and l.merged_into is null;
+-- name: analyze_touched
+analyze touched;
 
 -- name: insert_leads
-with made as (
-  insert into app.leads (org_id, playbook, property_id, contact_id, source, vendor_record_id, vendor_list_id, upload_id, row_number, first_seen_at, last_seen_at, facts_changed_at, updated_at)
-  select cast(:org_id as int), cast(:playbook as text), t.property_id, t.contact_id, cast(:source as text), v.vendor_record_id, i.vendor_list_id,
-         cast(:upload_id as uuid), t.first_row, app.now(), app.now(), app.now(), app.now()
-    from touched t
-    join incoming i on i.row_number = t.first_row
-    left join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = i.vendor_record_id and v.property_id = t.property_id
-   where t.lead_id is null
-   order by t.place
-  returning id, property_id
-)
-update touched t set lead_id = made.id, lead_is_new = true from made where t.property_id = made.property_id;
+insert into app.leads (org_id, id, playbook, property_id, contact_id, source, vendor_record_id, vendor_list_id, upload_id, row_number, first_seen_at, last_seen_at, facts_changed_at, updated_at)
+select cast(:org_id as int), t.lead_id, cast(:playbook as text), t.property_id, t.contact_id, cast(:source as text), v.vendor_record_id, i.vendor_list_id,
+       cast(:upload_id as uuid), t.first_row, app.now(), app.now(), app.now(), app.now()
+  from touched t
+  join incoming i on i.row_number = t.first_row
+  left join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = i.vendor_record_id and v.property_id = t.property_id
+ where t.lead_is_new
+ order by t.property_id;
 
 -- name: update_leads
 -- Seen again. Another owner (not another spelling) before anybody was written to: the lead starts over with the new one.
+with others as (
+  select t.lead_id
+    from touched t
+    join app.contacts n on n.id = t.contact_id
+    join app.contacts c on c.id = t.known_contact_id
+   where t.contact_id <> t.known_contact_id and coalesce(c.last_name, c.company) is not null
+     and lower(coalesce(c.last_name, c.company)) is distinct from lower(coalesce(n.last_name, n.company))
+), again as (
+  select t.lead_id, t.changed, t.contact_id, t.known_contact_id, o.lead_id is not null as other
+    from touched t left join others o on o.lead_id = t.lead_id
+   where not t.lead_is_new
+)
 update app.leads l set last_seen_at = app.now(), updated_at = app.now(),
        facts_changed_at = case when t.changed then app.now() else l.facts_changed_at end,
-       contact_id = case when x.sold then t.contact_id else coalesce(l.contact_id, t.contact_id) end,
-       waterfall_step = case when x.sold then 0 else l.waterfall_step end,
-       waterfall_exhausted_at = case when x.sold then null else l.waterfall_exhausted_at end
-  from touched t
-  left join app.contacts n on n.id = t.contact_id
- cross join lateral (select n.id is not null and exists (select 1 from app.leads o join app.contacts c on c.org_id = o.org_id and c.id = o.contact_id
-     where o.id = t.lead_id and o.campaign_status = 'new' and c.id <> n.id
-       and lower(coalesce(c.last_name, c.company)) is distinct from lower(coalesce(n.last_name, n.company))
-       and coalesce(c.last_name, c.company) is not null) as sold) x
- where l.id = t.lead_id and not t.lead_is_new;
+       contact_id = case when t.other and l.campaign_status = 'new' and l.contact_id = t.known_contact_id then t.contact_id else coalesce(l.contact_id, t.contact_id) end,
+       waterfall_step = case when t.other and l.campaign_status = 'new' and l.contact_id = t.known_contact_id then 0 else l.waterfall_step end,
+       waterfall_exhausted_at = case when t.other and l.campaign_status = 'new' and l.contact_id = t.known_contact_id then null else l.waterfall_exhausted_at end
+  from again t
+ where l.id = t.lead_id;
 
 -- name: make_points
 -- The phones and emails of the file, with the lead they came with.

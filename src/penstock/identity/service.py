@@ -40,24 +40,15 @@ STAGED: Final = (
 
 _BEFORE_PLACING: Final = ("analyze_staging", "make_keys", "analyze_keys")
 _PROPERTIES: Final = (
-    "fold_repeated",
-    "hash_content",
-    "insert_properties",
-    "update_properties",
-    "see_properties",
-    "name_properties",
+    *("fold_repeated", "make_seen", "analyze_seen"),
+    *("insert_properties", "update_properties", "see_properties", "name_properties"),
 )
 _PEOPLE: Final = (
-    "make_owners",
-    "analyze_owners",
-    "merge_owners",
-    "know_owners",
-    "know_leads",
-    "insert_leads",
-    "update_leads",
+    *("make_owners", "analyze_owners", "merge_owners"),
+    *("make_touched", "analyze_touched", "insert_leads", "update_leads"),
 )
 _POINTS: Final = (
-    *("analyze_touched", "make_points", "analyze_points", "make_nameless_owners", "know_contacts"),
+    *("make_points", "analyze_points", "make_nameless_owners", "know_contacts"),
     *("merge_points", "suppress_litigators"),
 )
 _BOOKS: Final = ("write_outcomes", "write_diary")
@@ -93,6 +84,7 @@ async def merge_staged(
     """
     known = {"org_id": org_id, "source": source, "upload_id": upload_id, "playbook": playbook, "actor": actor}
     await execute(db, SQL["one_at_a_time"], org_id=org_id)
+    await execute(db, SQL["more_memory"])
     progress("keys")
     await _run(db, _BEFORE_PLACING, known)
     await _place(db, source)
@@ -116,7 +108,7 @@ async def _run(db: AsyncConnection, names: tuple[str, ...], known: dict[str, obj
 
 
 async def _place(db: AsyncConnection, source: str) -> None:
-    """Decide by the cascade which place each row is, and bring the answer back as the tables `placed` and `touched`."""
+    """Decide by the cascade which place each row is, and bring the answer back as the tables `placed` and `claimed`."""
     cascade = Cascade(
         Known(row["id"], row["mak"], row["apn_key"], row["addr_hash"], tuple(row["vendors"]))
         for row in await rows(db, SQL["known_places"], source=source)
@@ -127,7 +119,7 @@ async def _place(db: AsyncConnection, source: str) -> None:
         while batch := await cursor.fetchmany(20_000):
             placed.extend(cascade.place(Keys(*row)) for row in batch)
     await execute(db, SQL["open_places"])
-    await execute(db, SQL["open_touched"])
+    await execute(db, SQL["open_claimed"])
     await copy_in(
         db,
         "placed",
@@ -136,15 +128,15 @@ async def _place(db: AsyncConnection, source: str) -> None:
     )
     await copy_in(
         db,
-        "touched",
+        "claimed",
         ["place", "first_row", "is_new", "property_id", "mak", "apn_key", "addr_hash"],
-        _touched(cascade, placed),
+        _claimed(cascade, placed),
     )
     await execute(db, SQL["analyze_placed"])
-    await execute(db, SQL["analyze_touched"])
+    await execute(db, SQL["analyze_claimed"])
 
 
-def _touched(cascade: Cascade, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
+def _claimed(cascade: Cascade, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
     first = {one.place: one.first_row for one in placed}
     for claim in cascade.claims():
         new = claim.property_id is None
