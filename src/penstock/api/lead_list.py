@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.api.paging import Position
 
-Sort = Literal["score", "created", "last_seen"]
+Sort = Literal["score", "created"]
 
 # Names only: the schema of record is the migrations; this is what a statement needs to be put together.
 _LEAD_COLUMNS: Final = (
@@ -33,9 +33,8 @@ _NAME = func.coalesce(people.c.full_name, people.c.company)
 _SORTS: Final[Mapping[str, tuple[ColumnElement[Any], types.TypeEngine[Any]]]] = {
     "score": (leads.c.lead_score, types.Integer()),
     "created": (leads.c.first_seen_at, types.DateTime(timezone=True)),
-    "last_seen": (leads.c.last_seen_at, types.DateTime(timezone=True)),
 }
-_SORT_COLUMN: Final = {"score": "lead_score", "created": "first_seen_at", "last_seen": "last_seen_at"}
+_SORT_COLUMN: Final = {"score": "lead_score", "created": "first_seen_at"}
 
 
 @dataclass(frozen=True)

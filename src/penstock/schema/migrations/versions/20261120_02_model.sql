@@ -404,6 +404,7 @@ create table app.leads (
   constraint replied_says_when check (campaign_status <> 'replied' or last_reply_at is not null or consented_at is not null),
   constraint active_says_when check (campaign_status <> 'active' or added_to_campaign_at is not null)
 ) with (fillfactor = 70);
+-- last_seen_at stands in no index: every import touches it, and such a touch then stays within its page (HOT).
 create unique index ux_leads_subject on app.leads (org_id, playbook, property_id) where property_id is not null and merged_into is null;
 create unique index ux_leads_vendor on app.leads (org_id, playbook, source, vendor_record_id) where vendor_record_id is not null and merged_into is null;
 create index leads_contact on app.leads (org_id, contact_id);
@@ -412,9 +413,8 @@ create index leads_to_score on app.leads (org_id, facts_changed_at) where (score
 create index leads_to_enrich on app.leads (org_id, first_seen_at) where waterfall_exhausted_at is null and merged_into is null;
 create index leads_replied_lookup_idx on app.leads (org_id, last_reply_at desc) where campaign_status = 'replied';
 create index leads_calls_due on app.leads (org_id, next_call_at) where consent and campaign_status in ('active', 'replied') and merged_into is null;
-create index leads_broker on app.leads (org_id, assigned_broker_id, lead_score desc, id);
+create index leads_broker on app.leads (org_id, assigned_broker_id, lead_score desc, id) where assigned_broker_id is not null;
 create index leads_page_score on app.leads (org_id, lead_score desc, id);
-create index leads_page_seen on app.leads (org_id, last_seen_at desc, id);
 select app.tenant_table('leads');
 create policy broker_leads_read on app.leads for select to authenticated using (assigned_broker_id = (select auth.uid()));
 create policy broker_leads_insert on app.leads for insert to authenticated with check (assigned_broker_id = (select auth.uid()));
