@@ -11,6 +11,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,13 +121,22 @@ def hash_of_schema() -> int:
     return int.from_bytes(digest.digest()[:8], "big")
 
 
+@contextmanager
+def fresh_database(server_url: str, template_database: str) -> Iterator[str]:
+    """Connection string of a migrated, empty database for the length of a block."""
+    name = f"t_{uuid.uuid4().hex[:16]}"
+    admin(server_url, f"create database {name} template {template_database}")
+    try:
+        yield database_named(server_url, name)
+    finally:
+        admin(server_url, f"drop database if exists {name} with (force)")
+
+
 @pytest.fixture
 def database(server_url: str, template_database: str) -> Iterator[str]:
     """Connection string of a migrated, empty database of this test alone."""
-    name = f"t_{uuid.uuid4().hex[:16]}"
-    admin(server_url, f"create database {name} template {template_database}")
-    yield database_named(server_url, name)
-    admin(server_url, f"drop database if exists {name} with (force)")
+    with fresh_database(server_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture
