@@ -6,6 +6,7 @@ A comment directly above a block says how it is used: `<!-- file: NAME -->` (wri
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import io
@@ -22,17 +23,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import typer
 import yaml
+from sqlalchemy import text
 
-from conftest import admin, database_named
-from penstock import demo
+from factories import make_contactable
+from ground import BROKER, BROKER_ID, MASTER_KEY, ORG, START, admin, database_named
+from penstock import assembly, onboarding
 from penstock.cli import app
 from penstock.cli.doctor import face_names
-from penstock.core import embedded
+from penstock.core import clock, embedded
+from penstock.core.db import scalar
 from penstock.core.settings import Settings
+from penstock.outreach.feeder import feed
+from penstock.outreach.tasks import pump
 from penstock.town.server import Town, start_town
 from test_house import setting_names
 
@@ -58,6 +65,8 @@ ROLL = (
     "881000100,1234 MARKET ST,PHILADELPHIA PA,412000,SAMPLE ADA,19107\n"
 )
 COUNTY = 'Site,Owner,Assessed,Map,Lot\n"12 ELM ST, NASHVILLE",SAMPLE ADA,"$1,000",7,12\n'
+GAIL = "prairie.butter4140@mail.cablecoast.example"  # lives in the town with seed 7
+GAILS_HOME = {"address": "6580 Hickory Cir", "city": "Fall Branch", "state": "TN", "postal_code": "37656"}
 GIVEN = {  # the reader's own files
     "FILE.csv": LIST.encode(),
     "list.csv": LIST.encode(),
@@ -91,10 +100,10 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """All blocks of a page, in order."""
-    text = page.read_text("utf-8")
+    content = page.read_text("utf-8")
     return [
-        Block(page, text.count("\n", 0, m.start()) + 1, m["language"], m["text"], m["note"] or "")
-        for m in FENCE.finditer(text)
+        Block(page, content.count("\n", 0, m.start()) + 1, m["language"], m["text"], m["note"] or "")
+        for m in FENCE.finditer(content)
     ]
 
 
@@ -225,15 +234,33 @@ def run_sql(url: str, block: Block) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived_in(server_url: str, template_database: str) -> Iterator[str]:
-    """The name of a database in which a small demo has run."""
+def lived_in(server_url: str, template_database: str, vendors: dict[str, str]) -> Iterator[str]:
+    """The name of a database in which things have happened: leads came in, letters left through the gate."""
     name = f"t_docs_{uuid.uuid4().hex[:12]}"
     admin(server_url, f"create database {name} template {template_database}")
-    block = Block(ROOT / "README.md", 0, "sh", "penstock demo --rows 20 --days 2 --json demo.json", "")
-    with clone({"DATABASE_URL": database_named(server_url, name)}) as reader:
-        reader.run(block)
+    with pytest.MonkeyPatch.context() as patched, clock.held_at(START):
+        for variable, value in vendors.items():
+            patched.setenv(variable, value)
+        town = vendors["PENSTOCK_VENDORS__MELISSA__BASE_URL"].removesuffix("/melissa")
+        where = {name.replace("postal_code", "zip"): value for name, value in GAILS_HOME.items()}
+        assert GAIL in httpx.get(f"{town}/town/people", params=where).raise_for_status().text  # now the town knows her
+        asyncio.run(_live(database_named(server_url, name)))
     yield name
     admin(server_url, f"drop database {name} with (force)")
+
+
+async def _live(url: str) -> None:
+    async with assembly.context(Settings(environment="demo"), url) as ctx:
+        await onboarding.ensure_org(ctx, 1, ORG)
+        await onboarding.add_broker(ctx, 1, BROKER, broker_id=BROKER_ID)
+        lead = await make_contactable(ctx, first_name="Gail", last_name="Wright", email=GAIL, **GAILS_HOME)
+        await feed(ctx, 1, START)
+        await pump(ctx, 1)
+        async with ctx.db.tenant(1) as db:
+            sent = await scalar(
+                db, text("select count(*) from app.message_log where state = 'sent' and lead_id = :id"), id=lead
+            )
+    assert sent == 1
 
 
 @pytest.fixture
@@ -269,7 +296,7 @@ def in_place_of_vendors(town: Town) -> dict[str, str]:
         "PENSTOCK_MAIL__SMTP_HOST": town.smtp_host,
         "PENSTOCK_MAIL__SMTP_PORT": str(town.smtp_port),
         "PENSTOCK_MAIL__SMTP_TLS": "none",
-        "PENSTOCK_MASTER_KEY": "5eed" * 16,
+        "PENSTOCK_MASTER_KEY": MASTER_KEY,
     }
 
 
@@ -292,8 +319,7 @@ def surroundings(page: Path, request: pytest.FixtureRequest) -> dict[str, str]:
     if page.parent.name != "how-to":
         return {}
     if page.name in LIVED_IN:
-        key = demo.demo_settings(Settings(), 7).master_key.get_secret_value()
-        return {"DATABASE_URL": request.getfixturevalue("lived_in_copy"), "PENSTOCK_MASTER_KEY": key}
+        return {"DATABASE_URL": request.getfixturevalue("lived_in_copy"), "PENSTOCK_MASTER_KEY": MASTER_KEY}
     found = {"DATABASE_URL": request.getfixturevalue("database")}
     if any(block.language == "ini" for block in blocks(page)):
         found |= request.getfixturevalue("vendors")
@@ -399,3 +425,15 @@ def test_the_index_names_every_page() -> None:
     pages = [page.relative_to(ROOT / "docs") for page in DOCUMENTS if page.is_relative_to(ROOT / "docs")]
     single = [page for page in pages if page != Path("README.md") and "decisions" not in page.parts]
     assert [str(page) for page in single if f"({page})" not in index] == []
+
+
+def test_links_to_headings_lead_somewhere() -> None:
+    broken = []
+    for page in DOCUMENTS:
+        for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text("utf-8")):
+            headings = re.findall(
+                r"^#+ (.*)$", (page.parent / target if target else page).read_text("utf-8"), re.MULTILINE
+            )
+            if anchor not in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}:
+                broken.append(f"{page.relative_to(ROOT)}: {target}#{anchor}")
+    assert broken == []
