@@ -6,8 +6,8 @@ import dataclasses
 
 from sqlalchemy import text
 
-from conftest import MASTER_KEY
 from factories import make_contactable
+from ground import MASTER_KEY
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.sealing import Sealer

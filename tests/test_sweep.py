@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from conftest import START
 from factories import make_lead
+from ground import START
 from penstock import sweep
 from penstock.core import clock
 from penstock.core.context import Context

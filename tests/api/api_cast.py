@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from conftest import BROKER_ID, ORG
 from factories import make_contactable
+from ground import BROKER_ID, ORG
 from penstock import onboarding
 from penstock.api import accounts, auth
 from penstock.api.app import create_app

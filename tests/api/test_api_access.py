@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from conftest import BROKER_ID
+from ground import BROKER_ID
 from penstock.api.app import create_app
 from penstock.core.context import Context
 

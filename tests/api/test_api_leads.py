@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from conftest import BROKER_ID, START
 from factories import make_contactable, make_lead
+from ground import BROKER_ID, START
 from penstock.core.context import Context
 from penstock.core.db import rows
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from conftest import BROKER_ID
+from ground import BROKER_ID
 from penstock.core.context import Context
 from penstock.core.db import enter, rows
 

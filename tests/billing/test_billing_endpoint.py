@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_lead
+from ground import BROKER_ID
 from penstock.billing.endpoints import router
 from penstock.core.access import Principal
 from penstock.core.context import Context

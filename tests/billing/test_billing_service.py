@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_lead
+from ground import BROKER_ID
 from penstock import billing
 from penstock.billing import service, tasks
 from penstock.core import clock

@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_contactable
+from ground import BROKER_ID
 from penstock import booking
 from penstock.core.context import Context
 from penstock.core.db import rows

@@ -10,8 +10,8 @@ import pytest
 from booking_cast import START, client_of, event, post
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_contactable, make_lead
+from ground import BROKER_ID
 from penstock import billing
 from penstock.booking import tasks
 from penstock.core import clock

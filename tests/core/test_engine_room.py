@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from conftest import START
 from factories import make_contactable, make_lead
+from ground import START
 from penstock import journey
 from penstock.core import clock, dlq
 from penstock.core.context import Context

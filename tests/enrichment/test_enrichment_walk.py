@@ -12,8 +12,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from conftest import MASTER_KEY, START
 from factories import make_lead
+from ground import MASTER_KEY, START
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.enrichment import tasks as enrichment

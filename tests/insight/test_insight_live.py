@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from conftest import BROKER_ID, START
 from factories import make_contactable, make_lead
+from ground import BROKER_ID, START
 from penstock import insight, journey
 from penstock.core import clock
 from penstock.core.context import Context

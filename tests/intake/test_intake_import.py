@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from conftest import MASTER_KEY, shared_data
+from ground import MASTER_KEY, shared_data
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.core.errors import InvalidInput
@@ -334,6 +335,16 @@ async def test_a_sold_house_gets_its_new_owner_unless_somebody_was_written_to(ct
         "join app.properties p on p.id = l.property_id order by p.address_line1",
     )
     assert [owner["last_name"] for owner in owners] == ["Buyer", "Sample2"]
+
+
+async def test_what_one_playbook_has_read_is_news_to_another(ctx: Context) -> None:
+    both = replace(ctx, playbooks={**ctx.playbooks, "other": ctx.playbooks["equity"]})
+    sold = as_csv([row(1) | {"Owner 1 Last Name": "Buyer"}])
+    await take(both, as_csv([row(1)]))
+    await import_file(both, 1, stream=io.BytesIO(sold), playbook="other")
+    await take(both, sold)
+    owners = await ask(ctx, "select c.last_name from app.leads l join app.contacts c on c.id = l.contact_id")
+    assert [owner["last_name"] for owner in owners] == ["Buyer", "Buyer"]
 
 
 async def test_two_parcels_at_one_address_are_two_places_and_stay_two(ctx: Context) -> None:

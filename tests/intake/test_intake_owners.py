@@ -85,3 +85,25 @@ def test_people_are_not_taken_for_companies_and_most_companies_are_seen() -> Non
     people, companies = names("person"), names("company")
     assert sum(is_company(name) for name in people) / len(people) < 0.01
     assert sum(is_company(name) for name in companies) / len(companies) > 0.5
+
+
+@pytest.mark.parametrize("dots", ["", ".", " ", ". "])
+@pytest.mark.parametrize("letters", ["LLC", "LLP", "LLLP", "LP", "PC", "PA", "NA"])
+def test_a_legal_form_is_told_however_it_is_dotted(letters: str, dots: str) -> None:
+    form = dots.join(letters) if dots else letters
+    assert is_company(f"Oak Hill {form}", one_line=False)
+    assert is_company(f"oak hill {form.lower()}, the", one_line=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["City of Tampa", "UNITED STATES OF AMERICA", "U S A", "First Bank", "Bay-Homes", "Unit 7"],
+)
+def test_a_trade_is_told_on_one_line_only(name: str) -> None:
+    assert is_company(name)
+    assert not is_company(name, one_line=False)
+
+
+@pytest.mark.parametrize("name", ["Ada Bankston", "OFELIA STATESON", "U Thant", "L Hillman", "Pat N Palmer"])
+def test_a_person_whose_name_begins_like_a_firms_is_a_person(name: str) -> None:
+    assert not is_company(name)

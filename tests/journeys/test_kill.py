@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from conftest import fresh_database
+from ground import fresh_database
 from penstock.town.server import Town, start_town
 
 ROWS, DAYS, SEED, KILLS = 120, 12, 11, 20

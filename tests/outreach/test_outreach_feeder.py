@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_contactable
+from ground import BROKER_ID
 from penstock import onboarding
 from penstock.core import clock
 from penstock.core.context import Context

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from conftest import shared_data
+from ground import shared_data
 from penstock.schema import migrate
 
 DOCUMENTS = ("equity-connect-architecture.md", "equity-connect-production-plan.md", "equity-connect-waterfall.md")
@@ -217,7 +217,7 @@ def test_printed_ddl_is_valid_or_named(server_url: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f"create database {scratch}")
     try:
-        from conftest import database_named
+        from ground import database_named
 
         with psycopg.connect(database_named(server_url, scratch), autocommit=True) as connection:
             connection.execute(

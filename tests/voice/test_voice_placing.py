@@ -9,8 +9,8 @@ import httpx
 import pytest
 from voice_cast import all_of, do, look, make_consented, the_call
 
-from conftest import BROKER_ID
 from factories import make_lead
+from ground import BROKER_ID
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import rows

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from conftest import BROKER_ID
 from factories import make_lead
+from ground import BROKER_ID
 from penstock import compliance
 from penstock.booking.endpoints import router as booking_router
 from penstock.compliance.endpoints import router as consent_router
