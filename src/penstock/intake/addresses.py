@@ -25,9 +25,12 @@ _UNIT_AT_END = re.compile(
     r"(?P<unit>(?!(?:ST|RD|DR|LN|CT|PL)$)(?:[A-Z]{0,4}-?\d[A-Z0-9-]*(?: [A-Z])?|[A-Z]{1,2}(?:-[A-Z0-9]+)?))$",
     re.I,
 )
+# What every pattern of a unit needs somewhere in the line: without it none is tried.
+_MAY_HAVE_UNIT = re.compile(r"[,#]|\s(?:" + "|".join(w for w in (*_NUMBERED, *_ALONE) if w != "NO") + ")", re.I)
 _FLOOR_AT_END = re.compile(r"[,\s]+(?P<unit>\d+)(?:ST|ND|RD|TH)\s+(?:FL|FLR|FLOOR)$", re.I)
 _ALONE_AT_END = re.compile(r"[,\s]+(?P<word>BSMT|BASEMENT|REAR|FRNT|UPPR|LOWR|PENTHOUSE|PH)$", re.I)
 _COMMA_AT_END = re.compile(r"\s*,\s*(?P<unit>[A-Z]{0,3}[\s-]?\d[A-Z0-9-]{0,6}|[A-Z]{1,2})$", re.I)
+_UNIT_PATTERNS: Final = (_FLOOR_AT_END, _UNIT_AT_END, _COMMA_AT_END, _ALONE_AT_END)
 _BOX = re.compile(r"^(?:P\.?\s*O\.?\s*|POST OFFICE )(?:BOX|BX)\s*#?\s*(?P<box>[A-Z0-9-]+)$", re.I)
 _NO_NUMBER = re.compile(r"^(?:N/A|0+|\.|-|\?|UNKNOWN|NO NUMBER)[\s,]+(?=\S)", re.I)
 _HAS_LETTER = re.compile("[A-Za-z]")
@@ -77,7 +80,7 @@ def street(value: str) -> Street:
     if box := _BOX.match(line):
         return Street(f"PO Box {box['box'].upper()}", None, True)
     unit: str | None = None
-    for pattern in (_FLOOR_AT_END, _UNIT_AT_END, _COMMA_AT_END, _ALONE_AT_END):
+    for pattern in _UNIT_PATTERNS if _MAY_HAVE_UNIT.search(line) else ():
         found = pattern.search(line)
         if found and found.start() > 0 and any(c.isalpha() for c in line[: found.start()]):
             unit, line = _bare(pattern, found), line[: found.start()].rstrip(", ")
@@ -136,6 +139,7 @@ def city(value: str) -> str | None:
     return None if value.casefold() in NOTHING or not any(c.isalpha() for c in value) else presentable(value)
 
 
+@lru_cache(maxsize=65536)
 def presentable(value: str) -> str:
     """Text of one case only in title case ("N 5TH ST" -> "N 5th St"); mixed case is somebody's choice and stays."""
     if not (value.isupper() or value.islower()):

@@ -179,11 +179,9 @@ class Plan:
             for name, piece in zip(names, _pieces(cells[i], len(names)), strict=False):
                 if piece:
                     raw[name] = piece
-        taken = set()
-        for i, name in self.columns:
-            if name not in taken and (cell := cells[i]) and not cell.isspace():
+        for i, name in reversed(self.columns):  # of several columns for one field the first that is filled
+            if (cell := cells[i]) and not cell.isspace():
                 raw[name] = cell
-                taken.add(name)
         for i, name, values in self.lookups:
             if value := values.get(cells[i].strip().casefold()):
                 raw[name] = value

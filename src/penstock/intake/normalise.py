@@ -331,22 +331,21 @@ def place_of(code: str) -> Place | None:
     return _places().get(code)
 
 
-def memoised(clean: Callable[[str], Any], limit: int = 50_000) -> Callable[[str], Any]:
-    """The same cleaner, remembering answers: columns repeat themselves. ValueErrors are remembered too."""
-    known: dict[str, tuple[Any, str | None]] = {}
+class Memo(dict[str, tuple[Any, str | None]]):
+    """A cleaner that remembers: columns repeat themselves. `memo[value]` is (answer, None) or (None, reason)."""
 
-    def remember(value: str) -> Any:
-        answer = known.get(value)
-        if answer is None:
-            try:
-                answer = (clean(value), None)
-            except (ValueError, InvalidOperation) as error:
-                answer = (None, str(error))
-            if len(known) >= limit:
-                known.clear()
-            known[value] = answer
-        if answer[1] is not None:
-            raise ValueError(answer[1])
-        return answer[0]
+    def __init__(self, clean: Callable[[str], Any], limit: int = 50_000) -> None:
+        super().__init__()
+        self._clean = clean
+        self._limit = limit
 
-    return remember
+    def __missing__(self, value: str) -> tuple[Any, str | None]:
+        found: tuple[Any, str | None]
+        try:
+            found = self._clean(value), None
+        except (ValueError, InvalidOperation) as error:
+            found = None, str(error)
+        if len(self) >= self._limit:
+            self.clear()
+        self[value] = found
+        return found

@@ -1,11 +1,15 @@
 """Owner names as county rolls print them: a person with first and last name, or a company, trust or estate."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from penstock.intake.addresses import presentable
 from penstock.intake.normalise import NOTHING
+
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
 
 # A legal form decides by itself. A trade word decides only in a name given on one line: there are people called Church.
 _LEGAL_FORM = re.compile(
@@ -14,18 +18,27 @@ _LEGAL_FORM = re.compile(
     r"|FOUNDATION|LLLP)\b\.?(?=\s|,|$)",
     re.I,
 )
-_TRADE = re.compile(
-    r"\b(?:BANK|PROPERTIES|PROPERTY|PROP|HOLDINGS?|REALTY|REAL ESTATE|INVESTMENTS?|INVESTORS?|ENTERPRISES?"
-    r"|DEVELOPMENTS?|DEVELOPERS?|ACQUISITIONS?|GROUP|FUND|AUTHORITY|AUTH|CITY OF|COUNTY OF|STATE OF|TOWN OF"
-    r"|COMMONWEALTH|UNITED STATES|U S A|CHURCH|BAPTIST|METHODIST|LUTHERAN|CATHOLIC|MINISTRIES|TEMPLE OF"
-    r"|SCHOOLS?|UNIVERSITY|COLLEGE|HOMES|HOUSING|CONSTRUCTION|BUILDERS?|CONTRACTORS?|MANAGEMENT|MGMT|VENTURES"
-    r"|CAPITAL|MORTGAGE|LENDING|LOAN|FINANCIAL|SERVICING|SERVICES|SOLUTIONS|SYSTEMS|RENTALS?|LEASING|HOA"
-    r"|CONDOMINIUMS?|CONDOS?|APARTMENTS|ASSOCIATES|PARTNERS|DEPT|DEPARTMENT|BOARD|COMMISSION|DISTRICT"
-    r"|INTERNATIONAL|LIVING|REVOCABLE|IRREVOCABLE|SOCIETY|CLUB|CENTER|HOSPITAL|INDUSTRIES|FEDERAL|NATIONAL"
-    r"|AMERICAN|RESTAURANT|SALON|STORES?|SHOP|MARKET|FOODS?|AUTO|MOTORS|CONSULTING|CONSULTANTS|DESIGNS?"
-    r"|TRUCKING|LOGISTICS)\b",
-    re.I,
+_TRADES: Final = _set_of("""
+    BANK PROPERTIES PROPERTY PROP HOLDING HOLDINGS REALTY INVESTMENT INVESTMENTS INVESTOR INVESTORS ENTERPRISE
+    ENTERPRISES DEVELOPMENT DEVELOPMENTS DEVELOPER DEVELOPERS ACQUISITION ACQUISITIONS GROUP FUND AUTHORITY AUTH
+    COMMONWEALTH CHURCH BAPTIST METHODIST LUTHERAN CATHOLIC MINISTRIES SCHOOL SCHOOLS UNIVERSITY COLLEGE HOMES
+    HOUSING CONSTRUCTION BUILDER BUILDERS CONTRACTOR CONTRACTORS MANAGEMENT MGMT VENTURES CAPITAL MORTGAGE
+    LENDING LOAN FINANCIAL SERVICING SERVICES SOLUTIONS SYSTEMS RENTAL RENTALS LEASING HOA CONDOMINIUM
+    CONDOMINIUMS CONDO CONDOS APARTMENTS ASSOCIATES PARTNERS DEPT DEPARTMENT BOARD COMMISSION DISTRICT
+    INTERNATIONAL LIVING REVOCABLE IRREVOCABLE SOCIETY CLUB CENTER HOSPITAL INDUSTRIES FEDERAL NATIONAL AMERICAN
+    RESTAURANT SALON STORE STORES SHOP MARKET FOOD FOODS AUTO MOTORS CONSULTING CONSULTANTS DESIGN DESIGNS
+    TRUCKING LOGISTICS
+""")
+_TRADE_PHRASE = re.compile(
+    r"\b(?:REAL ESTATE|CITY OF|COUNTY OF|STATE OF|TOWN OF|UNITED STATES|U S A|TEMPLE OF)\b", re.I
 )
+_WORDS = re.compile(r"\w+")
+# Some word of these is in every name that has a legal form, or a phrase: most names of people need no search.
+_IN_PHRASES: Final = frozenset({"OF", "ESTATE", "STATES", "U"})
+_IN_LEGAL_FORMS: Final = _set_of("""
+    L LL LLL LLC LLP LLLP LP INC INCORPORATED CORP CORPORATION LTD LIMITED P PC PA PLLC N NA COMPANY CO TRUST TRUSTEE
+    TRUSTEES TR TRS TTEE TTEES ESTATE EST HEIRS ASSOCIATION ASSN ASSOC PARTNERSHIP PTNR PTNRS FOUNDATION
+""")
 _DIGIT = re.compile(r"\d")
 _NOISE = re.compile(
     r"^MR\.? ?(?:&|AND) ?MRS\.? |\(.*?\)|\b(?:H/W|W/H|H&W|ET ?AL|ET ?UX|ET ?VIR|JT ?TEN|J/T|JTRS|T/C"
@@ -70,8 +83,7 @@ _PARTICLES: Final = frozenset(
 _JOINT = re.compile(r"\s*(?:&|\+|;|/|\bAND\b)\s*", re.I)
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """One owner: either first and last name with the full name as one writes it, or a company."""
 
     first_name: str | None = None
@@ -85,9 +97,14 @@ NOBODY: Final = Owner()
 
 def is_company(name: str, *, one_line: bool = True) -> bool:
     """Whether the name is that of an organisation, trust or estate. Two-field names need a legal form to be one."""
-    if _LEGAL_FORM.search(name):
+    words = frozenset(_WORDS.findall(name.upper()))
+    if not words.isdisjoint(_IN_LEGAL_FORMS) and _LEGAL_FORM.search(name):
         return True
-    return one_line and (_TRADE.search(name) is not None or _DIGIT.search(name) is not None)
+    if not one_line:
+        return False
+    if not words.isdisjoint(_TRADES) or _DIGIT.search(name):
+        return True
+    return not words.isdisjoint(_IN_PHRASES) and _TRADE_PHRASE.search(name) is not None
 
 
 def parse(name: str, second: str = "", *, last_first: bool = False) -> Owner:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from penstock.intake import addresses, normalise, owners
 from penstock.intake.mapping import FIELDS, Plan, plan
+from penstock.intake.normalise import Memo
 from penstock.intake.reader import Rejection, Row, Table
 
 EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(FIELDS), "address_numbered": False, "phones": (), "emails": ()}
@@ -23,8 +24,7 @@ ACRE_SQFT: Final = 43_560
 PLACE_FIELDS: Final = ("address_line1", "full_address", "state", "postal_code", "city", "apn")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One clean row: `values` has every name of `mapping.FIELDS`, `phones` as (E.164, type, on do-not-call), `emails`,
     and `address_numbered`: without a house number an address does not tell one place from another.
     """
@@ -65,15 +65,20 @@ class RowCleaner:
     def __init__(self, plan: Plan, today: date, warnings: Counter[tuple[str, str]]) -> None:
         self._plan = plan
         self._warnings = warnings
-        self._simple = {name: normalise.memoised(clean) for name, clean in _simple(today).items()}
-        self._zip = normalise.memoised(normalise.zip_code)
-        self._state = normalise.memoised(normalise.state)
-        self._mailing_state = normalise.memoised(normalise.mailing_state)
-        self._phone_type = normalise.memoised(normalise.phone_type)
-        self._yes_no = normalise.memoised(normalise.yes_no)
-        self._city = normalise.memoised(addresses.city)
-        self._city_line = normalise.memoised(addresses.city_line)
-        self._unit = normalise.memoised(addresses.unit)
+        self._simple = {name: Memo(clean) for name, clean in _simple(today).items()}
+        self._zip = Memo(normalise.zip_code)
+        self._state = Memo(normalise.state)
+        self._mailing_state = Memo(normalise.mailing_state)
+        self._rooms = Memo(normalise.rooms)
+        self._acres = Memo(normalise.acres)
+        self._phone = Memo(normalise.phone)
+        self._phone_type = Memo(normalise.phone_type)
+        self._email = Memo(normalise.email)
+        self._yes_no = Memo(normalise.yes_no)
+        self._street = Memo(addresses.street)
+        self._city = Memo(addresses.city)
+        self._city_line = Memo(addresses.city_line)
+        self._unit = Memo(addresses.unit)
 
     def __call__(self, row: Row) -> Record | Rejection:
         raw = self._plan.gather(row.cells)
@@ -81,9 +86,11 @@ class RowCleaner:
         trouble: dict[str, str] = {}
         self._site(raw, out, trouble)
         for name, value in raw.items():
-            clean = self._simple.get(name)
-            if clean is not None:
-                out[name] = self._try(name, clean, value, trouble)
+            memo = self._simple.get(name)
+            if memo is not None:
+                out[name], reason = memo[value]
+                if reason is not None:
+                    trouble[name] = reason
         if (joint := raw.get("apn_unit")) and out["apn"] and out["address_line2"]:
             out["apn"] += joint + out["address_line2"]
         if problem := self._place_problem(out, raw, trouble):
@@ -91,36 +98,36 @@ class RowCleaner:
         self._facts(raw, out, trouble)
         self._mailing(raw, out, trouble)
         self._owner(raw, out)
-        self._contacts(row.cells, out, trouble)
+        if self._plan.phones or self._plan.emails:
+            self._contacts(row.cells, out, trouble)
         for problem_field, reason in trouble.items():
             self._warnings[problem_field, reason] += 1
         return Record(row.number, out)
 
-    def _try(self, name: str, clean: Callable[[str], Any], value: str | None, trouble: dict[str, str]) -> Any:
+    def _try(self, name: str, memo: Memo, value: str | None, trouble: dict[str, str]) -> Any:
         if not value:
             return None
-        try:
-            return clean(value)
-        except ValueError as error:
-            trouble[name] = str(error)
-            return None
+        answer, reason = memo[value]
+        if reason is not None:
+            trouble[name] = reason
+        return answer
 
     def _site(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         line = raw.get("address_line1")
         if full := raw.get("full_address"):
             line, *rest = full.split(",", 1)
-            end = self._city_line(_last_pieces(rest[0])) if rest else addresses.CityLine(None, None, None)
+            end = self._city_line[_last_pieces(rest[0])][0] if rest else addresses.CityLine(None, None, None)
             line = ", ".join([line, *_middle_pieces(rest[0])]) if rest else line
             self._city_parts(end, raw, "")
         elif joined := raw.get("city_state"):
-            self._city_parts(self._city_line(joined), raw, "")
-        street = addresses.street(line) if line else addresses.Street(None, None, False)
+            self._city_parts(self._city_line[joined][0], raw, "")
+        street = self._street[line][0] if line else addresses.Street(None, None, False)
         out["address_line1"] = street.line
-        out["address_line2"] = (self._unit(raw["address_line2"]) if "address_line2" in raw else None) or street.unit
+        out["address_line2"] = (self._unit[raw["address_line2"]][0] if "address_line2" in raw else None) or street.unit
         out["address_numbered"] = street.numbered
         if line and not street.numbered:
             trouble["address_line1"] = "has no house number"
-        out["city"] = self._city(raw["city"]) if "city" in raw else None
+        out["city"] = self._city[raw["city"]][0] if "city" in raw else None
         out["state"] = self._try("state", self._state, raw.get("state"), trouble)
         code = self._try("postal_code", self._zip, raw.get("postal_code"), trouble)
         if code:
@@ -162,25 +169,27 @@ class RowCleaner:
     def _facts(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         if "last_sale_price" in raw and not out["last_sale_price"]:
             out["last_sale_date"] = None  # a transfer without a price is no sale
-        if half := self._try("half_bathrooms", normalise.rooms, raw.get("half_bathrooms"), trouble):
+        if half := self._try("half_bathrooms", self._rooms, raw.get("half_bathrooms"), trouble):
             out["bathrooms"] = (out["bathrooms"] or Decimal(0)) + half / 2
-        if not out["lot_sqft"] and (acres := self._try("lot_acres", normalise.acres, raw.get("lot_acres"), trouble)):
+        if not out["lot_sqft"] and (acres := self._try("lot_acres", self._acres, raw.get("lot_acres"), trouble)):
             out["lot_sqft"] = round(acres * ACRE_SQFT) or None
 
     def _mailing(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         line = raw.get("mailing_line1")
         if full := raw.get("mailing_full_address"):
             line, *rest = full.split(",", 1)
-            end = self._city_line(_last_pieces(rest[0])) if rest else addresses.CityLine(None, None, None)
+            end = self._city_line[_last_pieces(rest[0])][0] if rest else addresses.CityLine(None, None, None)
             line = ", ".join([line, *_middle_pieces(rest[0])]) if rest else line
             self._city_parts(end, raw, "mailing_")
         elif joined := raw.get("mailing_city_state"):
-            self._city_parts(self._city_line(joined), raw, "mailing_")
+            self._city_parts(self._city_line[joined][0], raw, "mailing_")
         if line:
-            street = addresses.street(line)
+            street = self._street[line][0]
             out["mailing_line1"] = street.line
-            out["mailing_line2"] = (self._unit(raw["mailing_line2"]) if "mailing_line2" in raw else None) or street.unit
-        out["mailing_city"] = self._city(raw["mailing_city"]) if "mailing_city" in raw else None
+            out["mailing_line2"] = (
+                self._unit[raw["mailing_line2"]][0] if "mailing_line2" in raw else None
+            ) or street.unit
+        out["mailing_city"] = self._city[raw["mailing_city"]][0] if "mailing_city" in raw else None
         out["mailing_state"] = self._try("mailing_state", self._mailing_state, raw.get("mailing_state"), trouble)
         if code := self._try("mailing_postal_code", self._zip, raw.get("mailing_postal_code"), trouble):
             out["mailing_postal_code"] = code[0]
@@ -199,15 +208,15 @@ class RowCleaner:
     def _contacts(self, cells: list[str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         phones: dict[str, tuple[str, str | None, bool]] = {}
         for column in self._plan.phones:
-            number = self._try("phone", normalise.phone, cells[column.number], trouble)
+            number = self._try("phone", self._phone, cells[column.number], trouble)
             if number:
-                kind = self._phone_type(cells[column.type]) if column.type is not None else None
+                kind = self._phone_type[cells[column.type]][0] if column.type is not None else None
                 marked = column.dnc is not None and self._try("phone_dnc", self._yes_no, cells[column.dnc], trouble)
                 before = phones.get(number)
                 dnc = bool(marked) or (before is not None and before[2])  # one mark is enough
                 phones[number] = (number, kind or column.default_type or (before and before[1]) or None, dnc)
         out["phones"] = tuple(phones.values())
-        emails = (self._try("email", normalise.email, cells[i], trouble) for i in self._plan.emails)
+        emails = (self._try("email", self._email, cells[i], trouble) for i in self._plan.emails)
         out["emails"] = tuple(dict.fromkeys(email for email in emails if email))
 
     def _reject(self, row: Row, name: str, reason: str, fix: str) -> Rejection:

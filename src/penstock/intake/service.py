@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from uuid import UUID
@@ -28,6 +29,10 @@ from penstock.intake.reader import Rejection
 from penstock.intake.records import Reading, read
 
 SQL: Final = load(__package__)
+# Where the value of each column of the staging table stands among a row's values.
+_AS_STAGED: Final = itemgetter(
+    *({"apn_raw": "apn", "numbered": "address_numbered"}.get(name, name) for name in identity.STAGED)
+)
 REPORT_EVERY: Final = 1000  # rows between two calls of `progress`
 TRIES: Final = 3  # another writer took a key between our look and our insert, or a deadlock: look again
 SPOOL: Final = 64 * 1024 * 1024  # bytes of an unseekable stream kept in memory
@@ -178,22 +183,19 @@ def _staged(
             refused.append(row)
             continue
         values = row.values
-        more = {
-            "row_number": row.row_number,
-            "apn_raw": values["apn"],
-            "numbered": values["address_numbered"],
-            "points": _points(values, sealer, org_id),
-        }
-        yield tuple(more[name] if name in more else values[name] for name in identity.STAGED)
+        values["row_number"], values["points"] = row.row_number, _points(values, sealer, org_id)
+        yield _AS_STAGED(values)
 
 
 def _points(values: dict[str, Any], sealer: Sealer, org_id: int) -> str | None:
     """The row's phones and emails, sealed, as [kind, value, line type, on a do-not-call list]."""
+    if not values["phones"] and not values["emails"]:
+        return None
     points: list[tuple[str, str, str | None, bool]] = [
         ("phone", sealer.seal(org_id, number), kind, dnc) for number, kind, dnc in values["phones"]
     ]
     points += [("email", sealer.seal(org_id, email), None, False) for email in values["emails"]]
-    return json.dumps(points) if points else None
+    return json.dumps(points)
 
 
 async def _write_refused(
