@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import shared_data
+from ground import shared_data
 
 DEFINITION = (Path(__file__).parent / "address_definition.sql").read_text("utf-8")
 DIFFERENT = """

@@ -4,6 +4,8 @@
 -- making it. "Later non-empty values win": a place's lines are first folded into its first line.
 
 -- name: open_staging
+-- The server works the keys out while the client reads on. A parcel number is a key only within a known county; an address
+-- only with a house number; an owner is told by name and mailing address (the site, where no mailing address is given).
 create temp table incoming (
   row_number int not null, mak text, apn_raw text, state text, county text, address_line1 text, address_line2 text, city text,
   postal_code text, zip4 text, numbered boolean not null, lat double precision, lng double precision, land_use text,
@@ -11,7 +13,13 @@ create temp table incoming (
   estimated_equity numeric, mortgage_balance numeric, last_sale_date date, last_sale_price numeric, owner_occupied boolean,
   owner_first_name text, owner_last_name text, owner_full_name text, owner_company text, age int,
   mailing_line1 text, mailing_line2 text, mailing_city text, mailing_state text, mailing_postal_code text,
-  do_not_mail boolean, litigator boolean, deceased_owner boolean, vendor_record_id text, vendor_list_id text, points text
+  do_not_mail boolean, litigator boolean, deceased_owner boolean, vendor_record_id text, vendor_list_id text, points text,
+  own_apn_key text generated always as (case when state is not null and county is not null then state || '/' || county || '/' || api.clean_apn(apn_raw) end) stored,
+  own_addr_hash text generated always as (case when numbered then api.compute_addr_hash(address_line1, address_line2, city, state, postal_code) end) stored,
+  owner_key text generated always as (case when coalesce(owner_full_name, owner_company) is not null then
+    case when mailing_line1 is null
+         then api.owner_key(coalesce(owner_full_name, owner_company), coalesce(address_line1 || coalesce(' #' || address_line2, ''), address_line2), city, state, postal_code)
+         else api.owner_key(coalesce(owner_full_name, owner_company), mailing_line1 || coalesce(' #' || mailing_line2, ''), mailing_city, mailing_state, mailing_postal_code) end end) stored
 ) on commit drop;
 
 -- name: open_places
@@ -23,13 +31,9 @@ create temp table claimed (
 ) on commit drop;
 
 -- name: make_keys
--- A parcel number is a key only within a known county; an address only with a house number.
+-- The keys of the rows as they came: folding changes some of them in `incoming`.
 create temp table keyed on commit drop as
-select row_number, mak,
-       case when state is not null and county is not null then state || '/' || county || '/' || api.clean_apn(apn_raw) end as apn_key,
-       case when numbered then api.compute_addr_hash(address_line1, address_line2, city, state, postal_code) end as addr_hash,
-       vendor_record_id as vendor
-  from incoming;
+select row_number, mak, own_apn_key as apn_key, own_addr_hash as addr_hash, vendor_record_id as vendor from incoming;
 
 -- name: analyze_staging
 analyze incoming;
@@ -242,16 +246,11 @@ select distinct on (i.vendor_record_id) cast(:org_id as int), cast(:source as te
 on conflict do nothing;
 
 -- name: make_owners
--- The owner of each place of which anything is new, told by name and mailing address (the site, where there is none).
+-- The owner of each place of which anything is new.
 create temp table owners on commit drop as
-select t.place, t.first_row,
-       api.owner_key(coalesce(i.owner_full_name, i.owner_company),
-         case when i.mailing_line1 is null then concat_ws(' #', i.address_line1, i.address_line2) else concat_ws(' #', i.mailing_line1, i.mailing_line2) end,
-         case when i.mailing_line1 is null then i.city else i.mailing_city end,
-         case when i.mailing_line1 is null then i.state else i.mailing_state end,
-         case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end) as owner_key
+select t.place, t.first_row, i.owner_key
   from seen t join incoming i on i.row_number = t.first_row
- where coalesce(i.owner_full_name, i.owner_company) is not null and (t.changed or t.contact_id is null);
+ where i.owner_key is not null and (t.changed or t.contact_id is null);
 
 -- name: merge_owners
 -- One contact per owner. Marks that forbid contact only ever go up.
