@@ -193,7 +193,7 @@ create table app.property_seen (
   org_id int not null, property_id bigint not null, first_seen_at timestamptz not null, last_seen_at timestamptz not null,
   times_seen int not null default 1, content_hash text,
   primary key (org_id, property_id), foreign key (org_id, property_id) references app.properties (org_id, id) on delete cascade
-) with (fillfactor = 70);
+) with (fillfactor = 50);
 select app.tenant_table('property_seen');
 select app.describe('property_seen', 'The narrow, often written side of a property.', $$
 org_id: tenant
@@ -403,8 +403,9 @@ create table app.leads (
   constraint consent_requires_timestamp check (consent = false or consented_at is not null),
   constraint replied_says_when check (campaign_status <> 'replied' or last_reply_at is not null or consented_at is not null),
   constraint active_says_when check (campaign_status <> 'active' or added_to_campaign_at is not null)
-) with (fillfactor = 70);
--- last_seen_at stands in no index: every import touches it, and such a touch then stays within its page (HOT).
+) with (fillfactor = 50);
+-- Every import touches last_seen_at of all its leads in one transaction: it stands in no index, and each page has room for
+-- all its rows twice, so that a touch stays within its page and writes no index (HOT).
 create unique index ux_leads_subject on app.leads (org_id, playbook, property_id) where property_id is not null and merged_into is null;
 create unique index ux_leads_vendor on app.leads (org_id, playbook, source, vendor_record_id) where vendor_record_id is not null and merged_into is null;
 create index leads_contact on app.leads (org_id, contact_id);
