@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from conftest import START
+from ground import START
 from penstock.api import accounts
 from penstock.api.accounts import MadeKey
 from penstock.api.app import create_app
