@@ -107,7 +107,6 @@ NEXT: dict[str, tuple[str, ...]] = {
     "contact_denied": (),
     "sequence_finished": (),
     "sequence_stopped": (),
-    "consent_shown": (),
     "consent_given": ("voice",),
     "opted_out": (),
     "call_event_received": ("voice.receipts",),

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.context import Context
-from penstock.core.db import execute, many, rows
+from penstock.core.db import execute, many, rows, scalar
 from penstock.core.sqlfile import load
 
 SQL = load(__package__, "rotation.sql")
@@ -54,6 +54,7 @@ async def reseal(ctx: Context, org_id: int) -> dict[str, int]:
             if done < BATCH:
                 break
     async with ctx.db.tenant(org_id) as db:
+        changed["orgs.alert_secret_sealed"] = await _reseal_org(ctx, db, org_id)
         await execute(db, SQL["make_current"], version=ctx.sealer.current)
     return changed
 
@@ -85,6 +86,15 @@ async def _reseal_batch(ctx: Context, db: AsyncConnection, org_id: int, column: 
         ],
     )
     return len(old)
+
+
+async def _reseal_org(ctx: Context, db: AsyncConnection, org_id: int) -> int:
+    """The tenant's own row: its key is the org itself, and a service role sees the others' too."""
+    sealed = await scalar(db, SQL["org_secret"], org_id=org_id)
+    if not sealed or sealed.startswith(f"s{ctx.sealer.current}."):
+        return 0
+    again = ctx.sealer.seal(org_id, ctx.sealer.open(org_id, sealed))
+    return await execute(db, SQL["set_org_secret"], org_id=org_id, sealed=again)
 
 
 async def _texts(ctx: Context) -> list[SealedColumn]:

@@ -10,3 +10,9 @@ with others as (update app.key_versions set is_current = false, retired_at = coa
      waited as (select count(*) from others)
 insert into app.key_versions (version, is_current) select cast(:version as int), true from waited
 on conflict (version) do update set is_current = true, retired_at = null;
+
+-- name: org_secret
+select alert_secret_sealed from app.orgs where id = cast(:org_id as int);
+
+-- name: set_org_secret
+update app.orgs set alert_secret_sealed = :sealed where id = cast(:org_id as int);

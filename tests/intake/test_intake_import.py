@@ -163,7 +163,10 @@ async def test_a_real_county_file_is_conserved_and_nothing_of_it_is_taken_twice(
         (b"PK\x03\x04" + b"\0" * 100, "Excel"),
         (b"address^zip\n1 A St^33602\n", "one column only"),
         (b"owner,value\nAda,5\n", "lacks a street address"),
-        (gzip.compress(b"address,zip\n" + b"".join(b"%d A St,33602\n" % i for i in range(9999)), mtime=0)[:-300], "breaks off"),
+        (
+            gzip.compress(b"address,zip\n" + b"".join(b"%d A St,33602\n" % i for i in range(9999)), mtime=0)[:-300],
+            "breaks off",
+        ),
     ],
 )
 async def test_a_bad_file_leaves_nothing_but_the_upload_with_its_error(ctx: Context, data: bytes, says: str) -> None:

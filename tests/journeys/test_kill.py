@@ -19,15 +19,15 @@ GRADE = {"rows_lost": 0, "paid_twice": 0, "contacted_against_rule": 0}
 SCRIPT = Path(__file__).with_name("carry_on.py")
 
 
-def start(database: str, town: Town) -> subprocess.Popen[str]:
+def start(database: str, town: Town, rows: int = ROWS, days: int = DAYS) -> subprocess.Popen[str]:
     command = [
         sys.executable,
         str(SCRIPT),
         database,
         town.http_url,
         str(town.smtp_port),
-        str(ROWS),
-        str(DAYS),
+        str(rows),
+        str(days),
         str(SEED),
     ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

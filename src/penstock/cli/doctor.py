@@ -55,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
             findings += [await check(db) for check in DATABASE_CHECKS]
             if not any(f.state == "fail" for f in findings if f.check == "schema"):
                 findings += [await check(db) for check in WORK_CHECKS]
+                findings.append(await tenants(db, environment=settings.environment))
     except (DBAPIError, psycopg.Error, OSError, PenstockError, ValueError) as error:
         said = str(error).strip().splitlines()[0]
         findings.append(Finding("database", "fail", said, "check DATABASE_URL, or unset it to use the embedded server"))

@@ -5,7 +5,7 @@ select current_setting('server_version_num');
 select to_regclass('app.alembic_version') is not null;
 
 -- name: usable_roles
-select rolname from pg_roles where rolname = any(cast(:names as text[])) and pg_has_role(current_user, oid, 'member');
+select rolname from pg_roles where rolname = any(cast(:names as text[])) and pg_has_role(current_user, oid, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end);
 
 -- name: missing_faces
 select n.name from unnest(cast(:names as text[])) n (name)

@@ -122,7 +122,7 @@ def _show_demo(report: dict[str, Any], lead: str) -> None:
         f"penstock --demo explain {lead}    the diary of the lead with most to tell",
         "penstock demo --seed 8              another town",
         "penstock demo --file YOURS.csv      your own records through the whole journey",
-        "penstock import FILE --map auto     the first half, for real",
+        "penstock import FILE --map auto     your own list into the database",
     ):
         answers.print(f"  {escape(line)}")
 

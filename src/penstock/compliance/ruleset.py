@@ -19,6 +19,8 @@ from typing import Any, Literal, cast
 
 import yaml
 
+from penstock.core.errors import NotConfigured
+
 CHANNELS = ("email", "sms", "voice_ai", "voice_live")
 STATES = frozenset(
     re.findall(
@@ -34,7 +36,7 @@ Hours = tuple[int, int] | None
 """(opens, closes) in local minutes since midnight, `closes` exclusive; None is a closed day."""
 
 
-class RulesRefused(Exception):
+class RulesRefused(NotConfigured):
     """A rule table does not parse; nothing may be contacted under it."""
 
 

@@ -26,6 +26,11 @@ FACE_SCHEMAS = ("api", "company", "people", "marketing", "bit", "intake")
 UPGRADE_LOCK = 7_203_447_001  # advisory lock: two upgrades wait for each other
 ROLES_LOCK = 7_203_447_002  # roles belong to the cluster, so two databases of it must not make them at once
 OLDEST_SERVER = 150000
+LOGIN_NEEDS = (
+    "use a login that owns the database and may create roles (CREATEROLE); "
+    "where another login made anon, authenticated, service_role and pipeline_writer, "
+    "let it grant them with admin option"
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ def run_script(connection: Connection, sql: str) -> None:
         diag = getattr(error.orig, "diag", None)
         position = int(diag.statement_position or 0) if diag else 0
         line = sql[:position].count("\n") + 1 if position else None
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise NotConfigured(f"the login may not do what the upgrade needs: {error.orig}", fix=LOGIN_NEEDS) from None
         raise RuntimeError(f"{error.orig} (line {line})" if line else f"{error.orig}") from None
 
 

@@ -8,7 +8,12 @@ begin
       execute format('create role %I nologin', r);
     exception when duplicate_object or unique_violation then null;  -- roles belong to the cluster; another database made it
     end;
-    if not pg_has_role(current_user, r, 'member') then
+    -- From 16 on, who makes a role may administer it but not become it.
+    if current_setting('server_version_num')::int >= 160000 then
+      if not pg_has_role(current_user, r, 'SET') then
+        execute format('grant %I to current_user with set true, inherit true', r);
+      end if;
+    elsif not pg_has_role(current_user, r, 'MEMBER') then
       execute format('grant %I to current_user', r);
     end if;
   end loop;
