@@ -11,13 +11,6 @@ insert into app.signature_checks (org_id, at, route, ok, reason) values (cast(:o
 -- name: due
 select receipt_id from app.booking_due order by received_at, receipt_id limit cast(:limit as int);
 
--- name: take_receipt
--- Another worker may have it: then no row.
-select id, payload_sealed from app.webhook_receipts where id = cast(:id as bigint) and processed_at is null for update skip locked;
-
--- name: close_receipt
-update app.webhook_receipts set processed_at = app.now(), outcome = :outcome, lead_id = cast(:lead_id as uuid) where id = cast(:id as bigint);
-
 -- name: lead_by_id
 -- The lead, or the one it went into.
 with recursive chain as (

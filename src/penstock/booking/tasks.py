@@ -4,53 +4,30 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import structlog
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.booking import service
 from penstock.booking.service import SQL, Slot
-from penstock.core import dlq
+from penstock.core import receipts
 from penstock.core.context import Context
-from penstock.core.db import execute, one, rows
-from penstock.core.errors import InvalidInput, PenstockError
+from penstock.core.errors import InvalidInput
+from penstock.core.receipts import Done
 from penstock.providers.calendar import calcom
 from penstock.providers.calendar.bookings import CalendarEvent, Change
 
-BATCH = 100
 LENGTH = timedelta(minutes=30)  # where a webhook leaves the end out
-log = structlog.get_logger(__name__)
 
 
 async def pump(ctx: Context, org_id: int) -> int:
     """Act on every stored calendar webhook; gives how many were handled."""
-    handled = 0
-    while True:
-        async with ctx.db.tenant(org_id) as db:
-            due = [row["receipt_id"] for row in await rows(db, SQL["due"], limit=BATCH)]
-        if not due:
-            return handled
-        for receipt_id in due:
-            await _process(ctx, org_id, receipt_id)
-        handled += len(due)
 
+    async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
+        event = calcom.parse_event(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
+        outcome, lead_id = await _act(ctx, db, org_id, event)
+        return Done(outcome, lead_id)
 
-async def _process(ctx: Context, org_id: int, receipt_id: int) -> None:
-    """One receipt in one transaction; whatever is wrong with it goes to the DLQ and holds nobody else."""
-    try:
-        async with ctx.db.tenant(org_id) as db:
-            receipt = await one(db, SQL["take_receipt"], id=receipt_id)
-            if receipt is None:
-                return
-            event = calcom.parse_event(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
-            outcome, lead_id = await _act(ctx, db, org_id, event)
-            await execute(db, SQL["close_receipt"], id=receipt_id, outcome=outcome, lead_id=lead_id)
-            await dlq.clear(db, org_id, stage="booking", items=[str(receipt_id)])
-    except Exception as error:
-        # The text of an unexpected error may quote what it choked on; its type never does.
-        reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
-        log.warning("booking_receipt_failed", receipt=receipt_id, error=reason)
-        async with ctx.db.tenant(org_id) as db:
-            await dlq.put(db, org_id, stage="booking", item=str(receipt_id), payload={}, error=reason)
+    return await receipts.drain(ctx, org_id, stage="booking", due=SQL["due"], act=act)
 
 
 async def _act(ctx: Context, db: AsyncConnection, org_id: int, event: CalendarEvent) -> tuple[str, object]:

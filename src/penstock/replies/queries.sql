@@ -14,15 +14,6 @@ insert into app.signature_checks (org_id, at, route, ok, reason) values (cast(:o
 -- name: due
 select receipt_id from app.replies_due order by received_at, receipt_id limit cast(:limit as int);
 
--- name: hold
--- Locked for this transaction; what another worker holds is skipped, what it finished is gone.
-select id, event_type, payload_sealed, received_at from app.webhook_receipts
- where org_id = cast(:org_id as int) and id = cast(:id as bigint) and processed_at is null for update skip locked;
-
--- name: processed
-update app.webhook_receipts set processed_at = app.now(), outcome = :outcome, lead_id = cast(:lead_id as uuid)
- where org_id = cast(:org_id as int) and id = cast(:id as bigint);
-
 -- name: message_by_id
 -- The newest of our own messages that a mail refers to.
 select m.lead_id, m.contact_id, m.contact_point_id, m.enrollment_id, m.step, m.message_id, m.persona, m.campaign_id

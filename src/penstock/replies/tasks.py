@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import compliance, outreach
 from penstock.compliance import Intent
-from penstock.core import dlq
+from penstock.core import receipts
 from penstock.core.context import Context
-from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import InvalidInput
+from penstock.core.db import execute, one, scalar
+from penstock.core.receipts import Done
 from penstock.core.sqlfile import load
 from penstock.outreach import Draft, Fate, Outcome, Posted
 from penstock.replies import actions, matching
@@ -20,41 +22,20 @@ from penstock.replies.endpoints import read
 from penstock.replies.meaning import Meaning, understand
 
 SQL = load(__package__)
-BATCH = 100
 log = structlog.get_logger(__name__)
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Understand every mail that waits; gives how many."""
-    handled = 0
-    while True:
-        async with ctx.db.tenant(org_id) as db:
-            due = [row["receipt_id"] for row in await rows(db, SQL["due"], limit=BATCH)]
-        if not due:
-            return handled
-        for receipt_id in due:
-            await _take(ctx, org_id, receipt_id)
-        handled += len(due)
+    """Understand every mail that waits, each in one transaction; then, outside it, send the answer it may have called
+    for. Gives how many."""
+
+    async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
+        return await _process(ctx, db, org_id, receipt)
+
+    return await receipts.drain(ctx, org_id, stage="replies", due=SQL["due"], act=act)
 
 
-async def _take(ctx: Context, org_id: int, receipt_id: int) -> None:
-    """One mail in one transaction; then, outside it, the answer it may have called for."""
-    try:
-        async with ctx.db.tenant(org_id) as db:
-            row = await one(db, SQL["hold"], org_id=org_id, id=receipt_id)
-            if row is None:  # another worker has it
-                return
-            answer = await _process(ctx, db, org_id, row)
-            await dlq.clear(db, org_id, stage="replies", items=[str(receipt_id)])
-    except InvalidInput as error:
-        async with ctx.db.tenant(org_id) as db:
-            await dlq.put(db, org_id, stage="replies", item=str(receipt_id), payload={}, error=str(error))
-        return
-    if answer is not None:
-        await _send(ctx, org_id, answer)
-
-
-async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping) -> Posted | None:
+async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping) -> Done:
     inbound = read(row["event_type"], ctx.sealer.open(org_id, row["payload_sealed"]).encode("latin-1"))
     match = await matching.by_reference(db, org_id, inbound)
     report = bool(inbound.bounces) or inbound.complaint is not None
@@ -72,8 +53,7 @@ async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
         meaning = understand(inbound, at=row["received_at"], zone=await _zone(db, org_id))
         await _log(ctx, db, org_id, mail, meaning.intent)  # before any answer: the gate counts from this message
         outcome, answer = await _act(ctx, db, org_id, mail, meaning)
-    await execute(db, SQL["processed"], org_id=org_id, id=row["id"], outcome=outcome, lead_id=mail.lead_id)
-    return answer
+    return Done(outcome, mail.lead_id, None if answer is None else partial(_send, ctx, org_id, answer))
 
 
 async def _act(

@@ -96,12 +96,6 @@ insert into app.signature_checks (org_id, at, route, ok, reason) values (cast(:o
 -- name: receipts_due
 select receipt_id from app.voice_receipts_due order by received_at, receipt_id limit cast(:limit as int);
 
--- name: take_receipt
-select id, payload_sealed from app.webhook_receipts where id = cast(:id as bigint) and processed_at is null for update skip locked;
-
--- name: close_receipt
-update app.webhook_receipts set processed_at = app.now(), outcome = :outcome, lead_id = cast(:lead_id as uuid) where id = cast(:id as bigint);
-
 -- name: call_for_update
 -- By our own id, which travels in the metadata; the vendor's id may not be known yet.
 select c.id, c.org_id, c.lead_id, c.contact_id, c.contact_point_id, c.number_id, c.attempt_no, c.attempt_id, c.state, c.vapi_call_id, c.started_at,

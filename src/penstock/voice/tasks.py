@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-import structlog
 from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock.core import dlq
 from penstock.core.context import Context
-from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import PenstockError
+from penstock.core.db import rows, scalar
+from penstock.core.receipts import Done, drain, put_aside
 from penstock.providers.voice import vapi
 from penstock.voice import placing, receipts
 from penstock.voice.placing import SQL
 
 LINES = 10
 """Calls that may be under way at once: the vendor's default limit. More are refused by it, so they are not tried."""
-BATCH = 100
-log = structlog.get_logger(__name__)
 
 
 async def recover(ctx: Context, org_id: int) -> int:
@@ -49,7 +46,7 @@ async def _reserve(ctx: Context, org_id: int, lead: RowMapping) -> placing.Reser
     try:
         return await placing.reserve(ctx, org_id, lead)
     except Exception as error:
-        await _to_dlq(ctx, org_id, str(lead["lead_id"]), error)
+        await put_aside(ctx, org_id, stage="voice", item=str(lead["lead_id"]), error=error)
         return None
 
 
@@ -66,35 +63,10 @@ async def _reconcile(ctx: Context, org_id: int) -> int:
 
 async def pump_receipts(ctx: Context, org_id: int) -> int:
     """Act on every stored call webhook; gives how many were handled."""
-    handled = 0
-    while True:
-        async with ctx.db.tenant(org_id) as db:
-            due = [row["receipt_id"] for row in await rows(db, SQL["receipts_due"], limit=BATCH)]
-        if not due:
-            return handled
-        for receipt_id in due:
-            await _process(ctx, org_id, receipt_id)
-        handled += len(due)
 
+    async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
+        message = vapi.parse_message(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
+        outcome, lead_id = await receipts.act(ctx, db, org_id, message)
+        return Done(outcome, lead_id)
 
-async def _process(ctx: Context, org_id: int, receipt_id: int) -> None:
-    """One receipt in one transaction; whatever is wrong with it goes to the DLQ and holds nobody else."""
-    try:
-        async with ctx.db.tenant(org_id) as db:
-            receipt = await one(db, SQL["take_receipt"], id=receipt_id)
-            if receipt is None:
-                return
-            message = vapi.parse_message(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
-            outcome, lead_id = await receipts.act(ctx, db, org_id, message)
-            await execute(db, SQL["close_receipt"], id=receipt_id, outcome=outcome, lead_id=lead_id)
-            await dlq.clear(db, org_id, stage="voice", items=[f"receipt:{receipt_id}"])
-    except Exception as error:
-        await _to_dlq(ctx, org_id, f"receipt:{receipt_id}", error)
-
-
-async def _to_dlq(ctx: Context, org_id: int, item: str, error: Exception) -> None:
-    # The text of an unexpected error may quote what it choked on; its type never does.
-    reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
-    log.warning("voice_item_failed", item=item, error=reason)
-    async with ctx.db.tenant(org_id) as db:
-        await dlq.put(db, org_id, stage="voice", item=item, payload={}, error=reason)
+    return await drain(ctx, org_id, stage="voice", due=SQL["receipts_due"], act=act, prefix="receipt:")
