@@ -55,8 +55,12 @@ class BrokerProfile:
 
 
 async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
-    """Make the org with campaigns, prices and caps of every playbook if it is not there; gives True if it was made."""
+    """Make the org with campaigns, prices and caps of every playbook if it is not there; gives True if it was made.
+
+    One that a first import made without a postal address, and that therefore may write to nobody, becomes this one.
+    """
     async with ctx.db.owner() as db:
+        await execute(db, SQL["complete_org"], org_id=org_id, **_columns(profile))
         known = await scalar(db, SQL["org_exists"], org_id=org_id)
         if not known:
             await execute(

@@ -203,7 +203,7 @@ async def tenants(db: AsyncConnection, *, environment: str) -> Finding:
     found = await rows(db, SQL["tenants"])
     if not found:
         return Finding("tenant", "note", "none yet; the first command makes a local one")
-    unset = [row["slug"] for row in found if row["postal_address"] == "not set"]
+    unset = [row["slug"] for row in found if not row["postal_address"].strip()]
     if unset:
         state: Literal["warn", "note"] = "warn" if environment == "production" else "note"
         fix = "set legal_name and postal_address in app.orgs before any message goes out"
