@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from penstock import assembly, billing, insight, intake, onboarding, simulate
 from penstock.core import clock, embedded
 from penstock.core.context import Context
-from penstock.core.db import one, rows, scalar
+from penstock.core.db import execute, one, rows, scalar
 from penstock.core.settings import Settings
 from penstock.core.sqlfile import load
 from penstock.schema import migrate
@@ -91,11 +91,20 @@ async def run_demo(settings: Settings, request: Request, progress: Progress) -> 
     began = clock.stopwatch()
     settings = demo_settings(settings, request.seed)
     with start_town(seed=request.seed) as town:
+        await _misbehave(town, request)  # before anything is dropped: it refuses faults that do not exist
         if settings.database_url:
             return await _run_on(settings, settings.database_url, town, request, progress, began)
         with embedded.embedded_server(settings.home) as server:
             server.drop_database(DATABASE)
             return await _run_on(settings, server.ensure_database(DATABASE), town, request, progress, began)
+
+
+async def _misbehave(town: Town, request: Request) -> None:
+    control = TownControl(town.http_url)
+    try:
+        await control.misbehave(request.faults or {})
+    finally:
+        await control.close()
 
 
 def demo_settings(settings: Settings, seed: int) -> Settings:
@@ -134,7 +143,6 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
             await open_shop(ctx, base)
             await control.set_clock(clock.now())
             await control.employ([f"{username}@summit.example" for _, username, _ in BROKERS] + ["ops@summit.example"])
-            await control.misbehave(request.faults or {})
             await control.post_to(
                 base,
                 mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
@@ -152,8 +160,10 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
 
 
 async def open_shop(ctx: Context, base: str) -> None:
-    """The org, three brokers and their numbers; what is there already stays."""
+    """The org, three brokers and their numbers; what is there already stays, but for where our pages are."""
     await onboarding.ensure_org(ctx, ORG_ID, dataclasses.replace(ORG, public_url=base))
+    async with ctx.db.tenant(ORG_ID) as db:
+        await execute(db, SQL["pages_are_at"], org_id=ORG_ID, base=base)
     for index, (name, username, timezone) in enumerate(BROKERS, start=1):
         broker_id = uuid5(_NAMES, username)
         async with ctx.db.tenant(ORG_ID) as db:

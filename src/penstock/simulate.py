@@ -25,6 +25,7 @@ from penstock.api.app import create_app
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
+from penstock.core.errors import InvalidInput
 from penstock.core.sqlfile import load
 from penstock.sweep import next_slot, sweep
 from penstock.worker import drain
@@ -79,7 +80,10 @@ class TownControl:
 
     async def misbehave(self, faults: dict[str, dict[str, float]]) -> None:
         """Make vendors misbehave, by vendor and kind of fault, at these rates."""
-        (await self._http.put("/town/faults", json=faults)).raise_for_status()
+        answer = await self._http.put("/town/faults", json=faults)
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise InvalidInput(f"the town knows no such fault: {answer.text}", fix="rates go from 0 to 1")
+        answer.raise_for_status()
 
     async def records(self, count: int) -> bytes:
         """A county's list of properties, as CSV."""

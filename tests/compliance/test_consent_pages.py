@@ -342,6 +342,14 @@ async def test_an_unknown_unsubscribe_link_learns_nothing(ctx: Context) -> None:
     assert await count(ctx, "signature_checks", "reason = 'UNSUB_UNKNOWN'") == 1
 
 
+async def test_a_person_with_a_damaged_link_is_told_that_nothing_was_recorded(ctx: Context) -> None:
+    person = await make_person(ctx)
+    async with browser(ctx) as client:
+        answer = await client.post((await person.off_link())[:-3] + "xyz", data={"page": "1"})
+    assert "link is damaged" in answer.text and "will not hear" not in answer.text
+    assert await person.events() == []
+
+
 async def test_two_clicks_at_the_same_moment_are_one_opt_out(ctx: Context) -> None:
     person: Person = await make_person(ctx)
     link = await person.off_link()

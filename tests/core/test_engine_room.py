@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from factories import make_contactable, make_lead
 from ground import START
 from penstock import journey
+from penstock.api.app import create_app
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import one, rows, scalar
@@ -114,3 +117,26 @@ def test_sealing_is_deterministic_per_org_and_survives_a_rotation() -> None:
     assert sealed in both.forms(1, "ada@home.example")
     with pytest.raises(ValueError, match="another org"):
         old.open(2, sealed)
+
+
+async def test_work_that_met_a_taken_key_is_done_again_and_a_real_fault_is_not(ctx: Context) -> None:
+    tries: list[int] = []
+
+    async def work(db: AsyncConnection) -> int:
+        tries.append(1)
+        if len(tries) < 3:
+            await db.execute(
+                text("insert into app.campaigns (org_id, playbook, name) select 1, playbook, name from app.campaigns")
+            )
+        return len(tries)
+
+    assert await ctx.db.again(1, work) == 3
+    with pytest.raises(DBAPIError):
+        await ctx.db.again(1, lambda db: db.execute(text("select 1/0")))
+
+
+async def test_a_value_that_postgresql_cannot_hold_is_the_callers_mistake(ctx: Context) -> None:
+    transport = httpx.ASGITransport(create_app(ctx))
+    async with httpx.AsyncClient(transport=transport, base_url="http://penstock.example") as client:
+        answer = await client.post("/v1/token", json={"email": "a\u0000@b.example", "password": "x"})
+    assert answer.status_code == 422 and answer.json()["code"] == "invalid_input"

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 from uuid import UUID
 
+import httpx
+import psycopg
 import typer
 from rich.console import Console
 from rich.markup import escape as rich_escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from penstock.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PenstockError
 
@@ -56,10 +59,18 @@ def command(work: Callable[P, Awaitable[None] | None]) -> Callable[P, None]:
             raise fail(str(error), Code.BAD_INPUT) from error
         except (Conflict, NotAllowed, PenstockError) as error:
             raise fail(str(error), Code.FAILED) from error
+        except (DBAPIError, psycopg.Error, httpx.HTTPError, OSError, ValueError) as error:
+            raise fail(_outside(error), Code.FAILED) from error
         except (KeyboardInterrupt, asyncio.CancelledError) as stop:
             raise fail("stopped", Code.FAILED) from stop
 
     return run
+
+
+def _outside(error: Exception) -> str:
+    """What the world around us refused (database, network, files), in its first line."""
+    said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return (str(said).strip().splitlines() or [type(said).__name__])[0]
 
 
 async def _awaited(result: Awaitable[None]) -> None:
@@ -96,6 +107,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, UUID | Path):
         return str(value)
     raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def writable(to: Path | None) -> None:
+    """Raises InvalidInput if a report could not be written there: said before the work, not after it."""
+    if to is not None and str(to) != "-" and not (to.parent.is_dir() and not to.is_dir()):
+        raise InvalidInput(f"cannot write {to}", fix="give --json a file in a folder that exists, or - for stdout")
 
 
 def write_json(value: Any, to: Path | None) -> None:

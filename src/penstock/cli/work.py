@@ -25,11 +25,13 @@ from penstock.cli.output import (
     progress,
     table,
     talk,
+    writable,
     write_json,
 )
 from penstock.cli.session import of_demo, quiet, session
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
+from penstock.core.errors import InvalidInput
 from penstock.core.settings import load_settings
 from penstock.core.sqlfile import load
 from penstock.town.server import start_town
@@ -46,6 +48,8 @@ async def up(
     seed: Annotated[int, typer.Option(help="The town's world.")] = 7,
 ) -> None:
     """Run API, worker, embedded PostgreSQL, and the town when no vendor is connected. One Ctrl-C stops all."""
+    if of_demo.get():
+        raise InvalidInput("up runs the installation, not the demo", fix="leave out --demo")
     await everything.up(
         load_settings(), pace=pace, seed=seed, say=lambda line: answers.print(escape(line), soft_wrap=True)
     )
@@ -64,6 +68,7 @@ async def demo(
     json: JsonFile = None,
 ) -> None:
     """The whole journey in simulated time: records in, appointments and invoices out, graded by the town."""
+    writable(json)
     request = demo_run.Request(rows=rows, days=days, seed=seed, file=file, map_name=map_name, faults=_faults(fault))
     with progress("demo", total=days) as update:
         start = demo_run.FIRST_MORNING
@@ -142,6 +147,7 @@ async def import_(
     json: JsonFile = None,
 ) -> None:
     """Read records into leads: every row ends inserted, updated, duplicate in file, or rejected with a reason."""
+    writable(json)
     async with session() as ctx:
         with progress(file.name) as update:
             report = await intake.import_file(

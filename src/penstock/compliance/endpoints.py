@@ -137,7 +137,8 @@ async def show_unsubscribe(token: str) -> Response:
 async def unsubscribe(token: str, request: Request, ctx: Ctx) -> Response:
     """Stop everything for the person.
 
-    By the button, or by a mail program in one click (RFC 8058). Always 200, any number of times.
+    By the button, or by a mail program in one click (RFC 8058). Always 200, any number of times. A program learns
+    nothing of unknown links; a person is told when theirs is damaged (it is signed: there is nothing to guess).
     """
     by_page = "page" in await _fields(request)
 
@@ -158,9 +159,9 @@ async def unsubscribe(token: str, request: Request, ctx: Ctx) -> Response:
         org_id, lead, point = tokens.read_unsubscribe(token, consent.unsubscribe_keys(ctx))
         await _in_transaction(ctx, org_id, stop)
     except (TokenRefused, PenstockError) as refused:
-        # No oracle: whoever tries tokens learns nothing from the answer.
         await _refused(ctx, "/unsubscribe", "UNSUB_UNKNOWN")
         log.info("unsubscribe link unknown", reason=str(refused))
+        return _html(pages.damaged() if by_page else "")
     return _html(pages.unsubscribed() if by_page else "")
 
 

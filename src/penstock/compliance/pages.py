@@ -90,6 +90,11 @@ def unsubscribed() -> str:
     return _page("You will not hear from us again", _fill("unsubscribed"))
 
 
+def damaged() -> str:
+    """What the button answers on a link that names nobody: somebody who wants out must not believe to be out."""
+    return _page("This link is damaged", _fill("damaged"))
+
+
 @cache
 def content_security_policy() -> str:
     """Nothing but our own style sheet, by its hash, and forms to ourselves."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Executable, RowMapping, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from penstock.core import clock
+from penstock.core.errors import NotConfigured
 
 SEARCH_PATH = "api,app,public"
+TRIES = 3
+PASSING = frozenset({"40P01", "40001", "23505"})  # a ring of locks was broken, or a key was taken: look again
+T = TypeVar("T")
 _ENTER = text(
     "select set_config('role', :role, true), set_config('app.org_id', :org, true), "
     "set_config('request.jwt.claims', :claims, true), set_config('app.now', :now, true)"
@@ -23,9 +28,11 @@ _TIME = text("select set_config('app.now', :now, true)")
 
 def sqlalchemy_url(url: str) -> str:
     """`postgresql://…` as SQLAlchemy wants it, on psycopg 3."""
-    scheme, rest = url.split("://", 1)
-    if scheme.split("+")[0] not in {"postgresql", "postgres"}:
-        raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme}://")
+    scheme, _, rest = url.partition("://")
+    if scheme.split("+")[0] not in {"postgresql", "postgres"} or not rest:
+        raise NotConfigured(
+            "DATABASE_URL must start with postgresql://", fix="postgresql://login:password@host/database"
+        )
     return "postgresql+psycopg://" + rest
 
 
@@ -61,6 +68,18 @@ class Database:
         async with self.engine.begin() as db:
             await enter(db, org_id, role=role, sub=sub, **claims)
             yield db
+
+    async def again(self, org_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """`work` in one tenant transaction, anew (three times at most) where another took a key or a lock meanwhile."""
+        for _ in range(TRIES - 1):
+            try:
+                async with self.tenant(org_id) as db:
+                    return await work(db)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in PASSING:
+                    raise
+        async with self.tenant(org_id) as db:
+            return await work(db)
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[AsyncConnection]:

@@ -77,6 +77,8 @@ async def database_error(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, DBAPIError)
     original = exc.orig
     state = original.sqlstate if isinstance(original, psycopg.Error) else None
+    if isinstance(original, psycopg.DataError) and state is None:  # the driver could not even send it, as with NUL
+        return problem(InvalidInput, "a value holds a character that cannot be stored", fix="take out NUL characters")
     kind = BY_SQLSTATE.get(state or "")
     if kind is None or not isinstance(original, psycopg.Error):
         raise exc

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import journey
 from penstock.core import clock, dlq
@@ -108,14 +109,18 @@ async def _do_batch(ctx: Context, step: Step) -> int:
     bought = await _buy(ctx, step, [item for item in asked if item.claim.outcome is Outcome.RESERVED])
     answers = _readable(asked, bought)
     duration_ms = round((clock.stopwatch() - began) * 1000)
-    async with ctx.db.tenant(step.org_id) as db:
+    refused = {claim.call_id: reason for claim, reason in bought.refused}
+
+    async def keep(db: AsyncConnection) -> int:
         moved = await write(ctx, db, step, answers, duration_ms=duration_ms)
-        refused = {claim.call_id: reason for claim, reason in bought.refused}
         for item in asked:
             if (reason := refused.get(item.claim.call_id)) is not None:
                 lead_id, payload = str(item.lead["lead_id"]), {"vendor": step.terms.vendor, "step": step.index}
                 await dlq.put(db, step.org_id, stage=STAGE, item=lead_id, payload=payload, error=reason)
-    return moved + len(refused)
+        return moved
+
+    # Two batches may bring the same address key for two rows at once: the second looks again, and merges the twin.
+    return await ctx.db.again(step.org_id, keep) + len(refused)
 
 
 async def _claim(ctx: Context, step: Step) -> tuple[list[Asked], float]:
