@@ -156,8 +156,13 @@ async def import_(
             )  # fmt: skip
         rejected = await _rejections(ctx, report.upload_id) if report.rejected else []
     write_json(report.as_json(), json)
-    if str(json) == "-":
-        return
+    if str(json) != "-":
+        _show_import(file, report, rejected)
+    if report.rejected == report.rows_read > 0:
+        raise fail("every row was rejected: this map does not fit the file; see docs/reference/maps.md", Code.ATTENTION)
+
+
+def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[Any, ...]]) -> None:
     answers.print(
         table(
             f"{file.name} ({report.map_name})",

@@ -4,6 +4,7 @@ nothing half-written.
 Read = inserted + updated + duplicate in file + rejected, exactly; the database refuses an upload that does not add up.
 """
 
+import asyncio
 import hashlib
 import json
 import tempfile
@@ -119,6 +120,9 @@ async def merge_upload(
                 return await _merge(db, ctx.sealer, org_id, upload_id, file, progress or (lambda rows, phase: None))
         except InvalidInput as error:
             await fail(ctx, org_id, upload_id, str(error))
+            raise
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            await asyncio.shield(fail(ctx, org_id, upload_id, "stopped by hand; nothing of it was kept"))
             raise
         except (IntegrityError, OperationalError):
             if attempt == TRIES:
