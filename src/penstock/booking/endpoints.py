@@ -1,17 +1,20 @@
-"""HTTP: the calendar's webhook. Verified on the raw bytes, stored sealed, answered after commit."""
+"""HTTP: the calendar's webhook (verified on raw bytes, stored sealed, answered after commit) and a lead's own page."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from html import escape
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from penstock import journey
+from penstock.booking.links import links_for
 from penstock.booking.service import SQL
 from penstock.core import clock
-from penstock.core.db import execute, scalar
+from penstock.core.db import execute, one, scalar
 from penstock.core.edge import Ctx
-from penstock.core.errors import InvalidInput, NotSignedIn
+from penstock.core.errors import InvalidInput, NotFound, NotSignedIn
 from penstock.providers.calendar import calcom
 
 router = APIRouter()
@@ -47,3 +50,32 @@ async def calendar_event(request: Request, ctx: Ctx) -> Response:
         if stored is not None:
             await journey.wake(db, org_id, {"booking_event_received"})
     return Response(status_code=200)
+
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{seller}</title></head>
+<body><main><h1>{seller}</h1>{booking}
+<p>Answer one of our messages with a question, and a person reads it; answer STOP, and you will not hear from us
+again. You can also write to {email} or call {phone}.</p><p>{legal_name}, {address}</p></main></body></html>"""
+BOOK = '<p><a href="{url}">Choose a time to talk with {broker}</a></p>'
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+
+@router.get("/l/{lead_id}", include_in_schema=False)
+async def microsite(lead_id: UUID, ctx: Ctx) -> Response:
+    """The page of one lead: who we are, a time to talk, a way out. Shows nothing of the person, changes nothing."""
+    async with ctx.db.owner() as db:
+        org_id = await scalar(db, SQL["org_of_lead"], lead_id=lead_id)
+    if org_id is None:
+        raise NotFound("no such page")
+    async with ctx.db.tenant(org_id) as db:
+        who = await one(db, SQL["who_writes"], lead_id=lead_id)
+        link = (await links_for(ctx, db, [lead_id])).get(lead_id)
+    assert who is not None
+    words = {name: escape(str(value or "")) for name, value in who.items()}
+    booking = BOOK.format(url=escape(link), broker=words["broker"]) if link else ""
+    return Response(PAGE.format(booking=booking, **words), media_type="text/html; charset=utf-8", headers=HEADERS)

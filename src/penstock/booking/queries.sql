@@ -141,3 +141,11 @@ update app.dlq set retry_after = null where stage = 'notifications' and item = :
 select l.id, b.calendar_username, b.calendar_event_slug from app.leads l
   join app.brokers b on b.org_id = l.org_id and b.id = l.assigned_broker_id
  where l.id = any(cast(:lead_ids as uuid[])) and b.calendar_username is not null and b.calendar_event_slug is not null;
+
+-- name: org_of_lead
+select org_id from app.leads where id = cast(:lead_id as uuid);
+
+-- name: who_writes
+select o.name as seller, o.legal_name, o.postal_address as address, o.support_email as email, o.support_phone as phone, b.name as broker
+  from app.leads l join app.orgs o on o.id = l.org_id left join app.brokers b on b.org_id = l.org_id and b.id = l.assigned_broker_id
+ where l.id = cast(:lead_id as uuid);
