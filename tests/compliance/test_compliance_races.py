@@ -9,7 +9,6 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from penstock import compliance
-from penstock.compliance import endpoints
 from penstock.core.context import Context
 from penstock.core.db import rows
 
@@ -97,7 +96,7 @@ async def test_a_wish_is_tried_again_when_the_database_broke_a_ring_at_its_expen
             raise OperationalError("update", {}, Deadlock())
         return "done"
 
-    assert await endpoints._in_transaction(ctx, 1, act) == "done"
+    assert await ctx.db.again(1, act) == "done"
     assert tries == 3
     assert await person.events() == ["opted_out"]
     assert await other.events() == []

@@ -102,3 +102,13 @@ def test_root_is_told_when_the_server_could_not_reach_the_folder(tmp_path: Path)
     closed.mkdir(mode=0o700)
     with pytest.raises(embedded.NotConfigured, match="cannot be reached"):
         embedded.start(closed / "home")
+
+
+def test_two_long_homes_that_end_alike_have_sockets_of_their_own() -> None:
+    long = "/var/tmp/" + "x" * 80
+    folders = [embedded._socket_dir(Path(f"{long}/{name}/penstock")) for name in ("one", "two")]
+    try:
+        assert folders[0] != folders[1] and all(len(str(folder)) < 80 for folder in folders)
+    finally:
+        for folder in folders:
+            folder.rmdir()

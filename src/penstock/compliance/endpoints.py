@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
 from datetime import UTC
-from typing import TypeVar
 from urllib.parse import parse_qs
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.compliance import consent, pages, tokens, wording
@@ -29,8 +26,6 @@ from penstock.core.errors import PenstockError
 router = APIRouter(tags=["consent"], default_response_class=HTMLResponse)
 log = structlog.get_logger()
 MAX_BODY = 16_384
-TRIES = 4
-T = TypeVar("T")
 
 
 class Guesses:
@@ -85,7 +80,7 @@ async def give_consent(request: Request, ctx: Ctx) -> Response:
 
     try:
         claims = _read(ctx, form.token, request)
-        return await _in_transaction(ctx, int(claims.seller), redeem)
+        return await ctx.db.again(int(claims.seller), redeem)
     except (TokenRefused, PenstockError) as refused:
         await _refused(ctx, "/consent", str(refused))
         return _invalid("/consent", request, refused)
@@ -157,28 +152,12 @@ async def unsubscribe(token: str, request: Request, ctx: Ctx) -> Response:
 
     try:
         org_id, lead, point = tokens.read_unsubscribe(token, consent.unsubscribe_keys(ctx))
-        await _in_transaction(ctx, org_id, stop)
+        await ctx.db.again(org_id, stop)  # a wish is not lost because a sender was busy with the same person
     except (TokenRefused, PenstockError) as refused:
         await _refused(ctx, "/unsubscribe", "UNSUB_UNKNOWN")
         log.info("unsubscribe link unknown", reason=str(refused))
         return _html(pages.damaged() if by_page else "")
     return _html(pages.unsubscribed() if by_page else "")
-
-
-async def _in_transaction(ctx: Context, org_id: int, act: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-    """Do it in one transaction, again if the database broke a ring of waiting transactions at our expense.
-
-    A person's wish is not lost because a sender was busy with the same person.
-    """
-    for _ in range(TRIES - 1):
-        try:
-            async with ctx.db.tenant(org_id) as db:
-                return await act(db)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in ("40P01", "40001"):
-                raise
-    async with ctx.db.tenant(org_id) as db:
-        return await act(db)
 
 
 def _read(ctx: Context, token: str, request: Request) -> tokens.ConsentClaims:

@@ -16,7 +16,7 @@ from penstock.core import clock
 from penstock.core.errors import NotConfigured
 
 SEARCH_PATH = "api,app,public"
-TRIES = 3
+TRIES = 4
 PASSING = frozenset({"40P01", "40001", "23505"})  # a ring of locks was broken, or a key was taken: look again
 T = TypeVar("T")
 _ENTER = text(
@@ -70,7 +70,7 @@ class Database:
             yield db
 
     async def again(self, org_id: int, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """`work` in one tenant transaction, anew (three times at most) where another took a key or a lock meanwhile."""
+        """`work` in one tenant transaction, anew (thrice at most) where another took a key or a lock meanwhile."""
         for _ in range(TRIES - 1):
             try:
                 async with self.tenant(org_id) as db:

@@ -8,10 +8,10 @@ server then runs as an unprivileged user.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class EmbeddedServer:
         self._lock_fd = lock_fd
 
     def url(self, database: str = "penstock") -> str:
-        """Connection string of a database; makes the database if it is not there."""
+        """Connection string of a database, whether it is there or not."""
         return f"postgresql://postgres@/{database}?host={_socket_dir(self.home)}"
 
     def ensure_database(self, database: str) -> str:
@@ -137,15 +137,11 @@ def _socket_dir(home: Path) -> Path:
     """Beside the data where the path is short enough for a socket (107 bytes), else under /tmp."""
     if len(str(home)) < 80:
         return home / "run"
-    short = Path("/tmp") / f"penstock-{os.geteuid()}-{abs(hash_path(home)):x}"  # noqa: S108 the name is derived from the home, the mode is 0700
+    name = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+    short = Path("/tmp") / f"penstock-{os.geteuid()}-{name}"  # noqa: S108 the name is derived from the home, the mode is 0700
     short.mkdir(mode=0o700, exist_ok=True)
     _give(short)
     return short
-
-
-def hash_path(path: Path) -> int:
-    """A number for a path, the same in every process."""
-    return int.from_bytes(str(path).encode()[-8:], "big") ^ len(str(path))
 
 
 def _make_home(home: Path) -> None:
@@ -272,10 +268,3 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def stop(home: Path) -> None:
-    """Stop the server of `home` whoever uses it (for tests and `make clean`)."""
-    pidfile = _data(home) / "postmaster.pid"
-    if pidfile.exists():
-        os.kill(int(pidfile.read_text("utf-8").split()[0]), signal.SIGINT)
