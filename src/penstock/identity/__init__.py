@@ -7,5 +7,18 @@ address keys are never made one, and rows taken in bulk end exactly where they w
 
 from penstock.identity.merging import merge_properties, undo_merge
 from penstock.identity.service import STAGED, Merged, merge_staged, open_staging
+from penstock.identity.titles import SLOTS, Slot, TitleClaim, claim_of_title, slot_of_title
 
-__all__ = ["STAGED", "Merged", "merge_properties", "merge_staged", "open_staging", "undo_merge"]
+__all__ = [
+    "SLOTS",
+    "STAGED",
+    "Merged",
+    "Slot",
+    "TitleClaim",
+    "claim_of_title",
+    "merge_properties",
+    "merge_staged",
+    "open_staging",
+    "slot_of_title",
+    "undo_merge",
+]
