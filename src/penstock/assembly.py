@@ -93,6 +93,37 @@ def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port
                             "webhook_secret": SecretStr("town-calcom-0001"),
                         }
                     ),
+                    "zerobounce": vendors.zerobounce.model_copy(
+                        update={"base_url": f"{http_url}/zerobounce", "key": key}
+                    ),
+                    "neverbounce": vendors.neverbounce.model_copy(
+                        update={"base_url": f"{http_url}/neverbounce", "key": key}
+                    ),
+                    "millionverifier": vendors.millionverifier.model_copy(
+                        update={"base_url": f"{http_url}/millionverifier", "key": key}
+                    ),
+                    "apify": vendors.apify.model_copy(
+                        update={
+                            "base_url": f"{http_url}/apify",
+                            "key": key,
+                            "webhook_token": SecretStr("town-apify-0001"),
+                        }
+                    ),
+                }
+            ),
+            "net": settings.net.model_copy(
+                update={
+                    "connect_to": http_url.rpartition("/")[2],
+                    "dns_url": f"{http_url}/town/dns",
+                    "smtp_to": f"{smtp_host}:{smtp_port}",
+                    "requests_per_s_per_host": 1000.0,
+                }
+            ),
+            "probe": settings.probe.model_copy(
+                update={
+                    "helo_name": "probe.penstock.example",
+                    "mail_from": "probe@penstock.example",
+                    "seconds_per_domain": 0.0,
                 }
             ),
             "mail": settings.mail.model_copy(

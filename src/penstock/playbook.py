@@ -23,7 +23,8 @@ class WaterfallStep:
 
 @dataclass(frozen=True)
 class Check:
-    """How a kind of contact point is checked."""
+    """How a kind of contact point is checked. The first of a kind has no `after`; a later one is asked where the one
+    before it gave one of the colours in `after`."""
 
     kind: Literal["email", "phone"]
     capability: str
@@ -31,14 +32,39 @@ class Check:
     operation: str
     price_cents: Decimal
     fresh_days: int = 30
+    after: frozenset[str] = frozenset()  # green, yellow, red, gray
+    recheck_days: int | None = None  # asked anew so long after a green or yellow answer
+    gray_hours: int | None = None  # asked anew so long after no answer
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who reads a kind of page (website, linkedin, news, profile) of a company or its people, and what it costs."""
+
+    url_type: str
+    source: str  # file in providers/pages: own, apify
+    operation: str = "page"  # what is bought: the vendor's actor
+    price_cents: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Finder:
+    """How an email is found for somebody of whom we know name and company domain."""
+
+    candidates: int = 6  # patterns tried at most
+    fresh_days: int = 90
 
 
 @dataclass(frozen=True)
 class SequenceStep:
-    """A message of the sequence: sent on the n-th day (1 = the first), out of the templates with this stem."""
+    """A message of the sequence: on the n-th day (1 = the first), out of the templates with this stem.
+
+    An email is sent; a linkedin or phone step is a task for a person, with the text prepared.
+    """
 
     day: int
     template: str
+    channel: Literal["email", "linkedin", "phone"] = "email"
 
 
 @dataclass(frozen=True)
@@ -80,3 +106,13 @@ class Playbook:
     call_purpose: str = ""  # what a call is about, said to the person
     appointment_title: str = ""
     caps_cents: Mapping[str, Decimal] = field(default_factory=dict)  # spend caps by scope
+    quality_sql: str | None = (
+        None  # select org_id, lead_id, quality, has_email …; None: the points of api.vw_lead_quality
+    )
+    provenance: Mapping[str, str] = field(default_factory=dict)  # where an address came from, in words for the person
+    targets: tuple[str, ...] = ()  # slots of a company in the order in which they are written to
+    audience_sql: str | None = None  # select company_id, contact_id, role_code … of whom a campaign may be made for now
+    campaign_name: str = ""  # what a campaign of the timetable is called, a strftime pattern
+    watches: tuple[Watch, ...] = ()
+    finder: Finder | None = None
+    signal_rules: Traversable | None = None  # YAML: what raises a signal and what follows from it

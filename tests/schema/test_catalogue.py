@@ -24,8 +24,15 @@ GLOBAL = {
     "simulation",
     "alembic_version",
 }
-# Unique over all tenants on purpose: people and keys are found before the tenant is known; a nonce must never repeat.
-GLOBAL_UNIQUE = {"users_email_key", "api_keys_prefix_key", "consent_tokens_nonce_hash_key", "signature_checks_pkey"}
+# Unique over all tenants on purpose: people and keys are found before the tenant is known; a nonce must never repeat. The slot's
+# key stands a second time as the document words it, so that `on conflict (company_id, role_code)` finds it.
+GLOBAL_UNIQUE = {
+    "users_email_key",
+    "api_keys_prefix_key",
+    "consent_tokens_nonce_hash_key",
+    "signature_checks_pkey",
+    "ux_company_slots_role",
+}
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)(?!:)")
 SOURCES = Path(str(files("penstock")))
 

@@ -65,10 +65,10 @@ update app.appointments set rescheduled_from = coalesce(rescheduled_from, cast(:
 delete from app.appointments where id = cast(:id as uuid);
 
 -- name: add_appointment
-insert into app.appointments (org_id, lead_id, broker_id, uid, status, starts_at, ends_at, title, meeting_url, rescheduled_from, cancellation_reason, created_at, changed_at)
+insert into app.appointments (org_id, lead_id, broker_id, uid, status, starts_at, ends_at, title, meeting_url, rescheduled_from, cancellation_reason, created_at, changed_at, acted_on_at)
 select cast(:org_id as int), l.id,
        coalesce(l.assigned_broker_id, (select b.id from app.brokers b where b.org_id = l.org_id and b.calendar_username = cast(:organizer as text) order by b.created_at, b.id limit 1)),
-       :uid, :status, cast(:starts_at as timestamptz), cast(:ends_at as timestamptz), :title, :meeting_url, :rescheduled_from, :reason, app.now(), app.now()
+       :uid, :status, cast(:starts_at as timestamptz), cast(:ends_at as timestamptz), :title, :meeting_url, :rescheduled_from, :reason, app.now(), app.now(), app.now()
   from app.leads l where l.id = cast(:lead_id as uuid)
 on conflict (org_id, uid) do nothing
 returning id, broker_id;

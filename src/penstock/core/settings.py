@@ -55,16 +55,38 @@ class CalcomVendor(Vendor):
     webhook_secret: SecretStr = SecretStr("")
 
 
+class ZeroBounceVendor(Vendor):
+    base_url: str = "https://api.zerobounce.net"
+
+
+class NeverBounceVendor(Vendor):
+    base_url: str = "https://api.neverbounce.com"
+
+
+class MillionVerifierVendor(Vendor):
+    base_url: str = "https://api.millionverifier.com"
+
+
+class ApifyVendor(Vendor):
+    base_url: str = "https://api.apify.com"
+    webhook_token: SecretStr = SecretStr("")
+
+
 class Vendors(_Group):
     melissa: MelissaVendor = MelissaVendor()
     batchdata: BatchDataVendor = BatchDataVendor()
     vapi: VapiVendor = VapiVendor()
     calcom: CalcomVendor = CalcomVendor()
+    zerobounce: ZeroBounceVendor = ZeroBounceVendor()
+    neverbounce: NeverBounceVendor = NeverBounceVendor()
+    millionverifier: MillionVerifierVendor = MillionVerifierVendor()
+    apify: ApifyVendor = ApifyVendor()
     concurrency: int = Field(default=4, ge=1, le=64)
 
     @property
     def any_connected(self) -> bool:
-        return any(v.connected for v in (self.melissa, self.batchdata, self.vapi, self.calcom))
+        """Whether any vendor is reached for real."""
+        return any(isinstance(group, Vendor) and group.connected for _, group in self)
 
 
 class Mail(_Group):
@@ -75,6 +97,28 @@ class Mail(_Group):
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
     connections: int = Field(default=4, ge=1, le=32)
     inbound_token: SecretStr = SecretStr("")
+
+
+class Net(_Group):
+    """Where names lead, and how politely we knock. The first three are empty but in the town."""
+
+    connect_to: str = ""  # host:port from which every page is fetched, whatever its name
+    dns_url: str = ""  # name look-ups over HTTP instead of the system's resolver
+    smtp_to: str = ""  # host:port at which every domain's mail server is reached
+    user_agent: str = "penstock/1.0 (+https://github.com/penstock)"
+    page_seconds: float = Field(default=20.0, gt=0)
+    page_bytes: int = Field(default=3_000_000, ge=10_000)
+    requests_per_s_per_host: float = Field(default=0.5, gt=0)
+    concurrency: int = Field(default=8, ge=1, le=256)
+
+
+class Probe(_Group):
+    """Our own check of mailboxes. An empty helo_name switches it off: most clouds let nothing out on port 25."""
+
+    helo_name: str = ""
+    mail_from: str = ""
+    seconds_per_domain: float = Field(default=1.0, ge=0)
+    timeout_s: float = Field(default=10.0, gt=0)
 
 
 class Api(_Group):
@@ -110,6 +154,8 @@ class Settings(BaseSettings):
     api: Api = Api()
     vendors: Vendors = Vendors()
     mail: Mail = Mail()
+    net: Net = Net()
+    probe: Probe = Probe()
     logging: Logging = Logging()
     town_url: str = ""
 

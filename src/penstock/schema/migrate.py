@@ -23,6 +23,8 @@ from penstock.core.errors import NotConfigured
 
 HERE = Path(str(files(__package__)))
 FACE_SCHEMAS = ("api", "company", "people", "marketing", "bit", "intake")
+# Schemas that also hold state: sequences and enums that documents name. Only the views and functions around them go.
+KEPT_SCHEMAS = FACE_SCHEMAS[1:]
 UPGRADE_LOCK = 7_203_447_001  # advisory lock: two upgrades wait for each other
 ROLES_LOCK = 7_203_447_002  # roles belong to the cluster, so two databases of it must not make them at once
 OLDEST_SERVER = 150000
@@ -165,13 +167,18 @@ def _faces_laid(connection: Connection) -> str | None:
 
 
 def _drop_faces(connection: Connection) -> None:
-    for schema in FACE_SCHEMAS:
-        connection.exec_driver_sql(f"drop schema if exists {schema} cascade")
-    views = connection.exec_driver_sql(
-        "select oid::regclass::text from pg_class where relnamespace = 'app'::regnamespace and relkind = 'v'"
-    ).scalars()
-    for view in list(views):
-        connection.exec_driver_sql(f"drop view if exists {view} cascade")
+    connection.exec_driver_sql("drop schema if exists api cascade")
+    for kind, name in connection.execute(text(_FACES), {"schemas": list(KEPT_SCHEMAS)}).all():
+        connection.exec_driver_sql(f"drop {kind} if exists {name} cascade")
+
+
+_FACES = """
+select 'view', c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'v' and (n.nspname = 'app' or n.nspname = any(cast(:schemas as text[])))
+union all
+select 'function', p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+ where n.nspname = any(cast(:schemas as text[]))
+"""
 
 
 def _install_queue(connection: Connection) -> None:

@@ -19,7 +19,7 @@ update app.contact_points set is_invalid = true where org_id = cast(:org_id as i
 -- name: record
 -- Only the first to write a check counts it; a listing on a do-not-call registry is never forgotten.
 update app.contact_points p
-   set verified = x.verified, status = cast(x.status as app.email_status), codes = x.codes, verified_at = app.now(),
+   set verified = x.verified, status = cast(x.status as people.email_status_t), codes = x.codes, verified_at = app.now(),
        line_type = case when p.kind = 'phone' then coalesce(x.line_type, p.line_type, 'unknown') end,
        line_type_checked_at = case when p.kind = 'phone' and x.line_type is not null then app.now() else p.line_type_checked_at end,
        dnc_listed = case when x.dnc is null then p.dnc_listed else coalesce(p.dnc_listed, false) or x.dnc end,

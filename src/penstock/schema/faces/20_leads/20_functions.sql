@@ -20,7 +20,7 @@ begin
     update app.leads l set contact_id = who where l.org_id = org and l.id = $1;
   end if;
   insert into app.contact_points as p (org_id, contact_id, kind, value, source, score, verified, verified_at, status, line_type, added_at)
-  values (org, who, $2, clean, $4, $5, coalesce($6, false), case when $6 then app.now() end, case when $6 then 'green' else 'gray' end::app.email_status, case when $2 = 'phone' then 'unknown' end, app.now())
+  values (org, who, $2, clean, $4, $5, coalesce($6, false), case when $6 then app.now() end, case when $6 then 'green' else 'gray' end::people.email_status_t, case when $2 = 'phone' then 'unknown' end, app.now())
   on conflict (org_id, contact_id, kind, value) do update
      set score = greatest(p.score, excluded.score), verified = p.verified or excluded.verified, verified_at = coalesce(p.verified_at, excluded.verified_at),
          status = case when excluded.verified then 'green' else p.status end
