@@ -24,8 +24,8 @@ GLOBAL = {
     "simulation",
     "alembic_version",
 }
-# Unique over all tenants on purpose: people and keys are found before the tenant is known; a nonce must never repeat. The slot's
-# key stands a second time as the document words it, so that `on conflict (company_id, role_code)` finds it.
+# Unique over all tenants on purpose: people and keys are found before the tenant is known; a nonce must never repeat.
+# The slot's key stands a second time as the document words it, so that `on conflict (company_id, role_code)` finds it.
 GLOBAL_UNIQUE = {
     "users_email_key",
     "api_keys_prefix_key",
