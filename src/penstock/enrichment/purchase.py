@@ -1,12 +1,14 @@
 """Buying a batch: claims that are reserved, one call to the vendor, and the booking of what came of it."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from penstock.core.context import Context
-from penstock.core.errors import NotConfigured, ProviderBusy, ProviderRefused
+from penstock.core.errors import NotConfigured, ProviderBusy, ProviderError
 from penstock.core.http import ProviderUnclear
 from penstock.enrichment import circuits, ledger
 from penstock.enrichment.ledger import Claim
@@ -25,6 +27,13 @@ class Bought:
     later: list[Claim] = field(default_factory=list)  # given back: nothing was bought, they are still due
     refused: list[tuple[Claim, str]] = field(default_factory=list)  # given back, and asking again now is no use
 
+    def add(self, more: Bought) -> None:
+        """Take over what another part of the batch came to."""
+        self.answered += more.answered
+        self.in_doubt += more.in_doubt
+        self.later += more.later
+        self.refused += more.refused
+
 
 async def buy(
     ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], fetch: Callable[[], Awaitable[list[Reply]]]
@@ -35,21 +44,32 @@ async def buy(
     """
     try:
         replies = await fetch()
-    except ProviderUnclear as error:
-        return await _in_doubt(ctx, org_id, vendor, claims, error)
-    except ProviderBusy as error:
-        return await _give_back(ctx, org_id, vendor, claims, error)
-    except (ProviderRefused, NotConfigured) as error:
-        return await _refused(ctx, org_id, vendor, claims, error)
+    except (ProviderError, NotConfigured) as error:
+        return await _went_wrong(ctx, org_id, vendor, claims, error)
+    bought = Bought()
     async with ctx.db.tenant(org_id) as db:
         pairs = list(zip(claims, replies, strict=True))
-        answered = [pair for pair in pairs if not pair[1].failed]
+        bought.answered = [pair for pair in pairs if not pair[1].failed and pair[1].error is None]
         failed = [claim for claim, reply in pairs if reply.failed]
-        await ledger.answer(ctx, db, org_id, answered)
+        await ledger.answer(ctx, db, org_id, bought.answered)
         if failed:
             await ledger.release(db, org_id, failed, error=f"{vendor} failed on this item")
         await circuits.succeeded(db, org_id, vendor)
-    return Bought(answered=answered, refused=[(claim, f"{vendor} failed on this item") for claim in failed])
+    bought.refused = [(claim, f"{vendor} failed on this item") for claim in failed]
+    for claim, reply in pairs:
+        if reply.error is not None:  # asked one by one, this one went wrong
+            bought.add(await _went_wrong(ctx, org_id, vendor, [claim], reply.error))
+    return bought
+
+
+async def _went_wrong(
+    ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: ProviderError | NotConfigured
+) -> Bought:
+    if isinstance(error, ProviderUnclear):
+        return await _in_doubt(ctx, org_id, vendor, claims, error)
+    if isinstance(error, ProviderBusy):
+        return await _give_back(ctx, org_id, vendor, claims, error)
+    return await _refused(ctx, org_id, vendor, claims, error)
 
 
 async def _in_doubt(ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: ProviderBusy) -> Bought:

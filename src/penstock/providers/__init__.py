@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core.errors import NotConfigured
+from penstock.core.errors import NotConfigured, ProviderError
 from penstock.core.settings import Settings, Vendor
 
 
@@ -35,11 +35,13 @@ class Reply:
     """A vendor's raw answer about one item of a batch, and whether the vendor charges for that item.
 
     `failed`: the vendor had trouble with this one item; nothing was bought and it may be asked again.
+    `error`: no answer to this item, though others of the batch have theirs (a vendor that is asked item by item).
     """
 
     raw: Mapping[str, Any]
     billable: bool
     failed: bool = False
+    error: ProviderError | None = None
 
 
 def account(settings: Settings, vendor: str, *, capability: str = "") -> Account:
