@@ -152,7 +152,7 @@ async def context(settings: Settings, url: str) -> AsyncIterator[Context]:
         db=Database(url, pool_size=settings.database_pool_size),
         sealer=Sealer(settings.keys()),
         http=make_client(),
-        playbooks=playbooks.load_all(),
+        playbooks=playbooks.load_all(settings.playbook_packages()),
     )
     try:
         yield ctx

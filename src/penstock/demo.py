@@ -1,4 +1,4 @@
-"""The main job from end to end: a list of properties goes in, appointments and invoices come out, graded by the town.
+"""The main job from end to end: a list goes in, appointments and invoices come out, graded by the town.
 
 Everything is real but the vendors and the people: PostgreSQL, HTTP, SMTP, files. A run that was killed goes on where it
 stopped when it is started again on the same database and town.
@@ -25,8 +25,10 @@ from penstock import assembly, billing, insight, intake, onboarding, simulate
 from penstock.core import clock, embedded
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
+from penstock.core.errors import InvalidInput
 from penstock.core.settings import Settings
 from penstock.core.sqlfile import load
+from penstock.playbook import Showcase
 from penstock.schema import migrate
 from penstock.simulate import Plan, TownControl
 from penstock.town.server import Town, start_town
@@ -35,14 +37,16 @@ from penstock.worker import signed_in
 SQL = load(__package__, "demo.sql")
 DATABASE = "penstock_demo"
 ORG_ID = 1
+DAYS = Showcase.days
 FIRST_MORNING = datetime(
     2026, 11, 30, 4, 0, tzinfo=ZoneInfo("America/Los_Angeles")
 )  # a Monday, before the timetable begins
+TOLD = ("emails", "calls", "consents", "opt_outs", "replies", "bookings", "business")
 _NAMES = UUID("0d2f3c0e-5e1b-4a53-9d5c-6d3d6e0a7f01")
 ORG = onboarding.OrgProfile(
     slug="summit",
-    name="Summit Home Equity",
-    legal_name="Summit Home Equity LLC",
+    name="Summit",
+    legal_name="Summit LLC",
     postal_address="200 Harbor Street, Tampa, FL 33602",
     support_email="help@summit.example",
     support_phone="+18135550190",
@@ -73,11 +77,13 @@ Progress = Callable[[datetime, str], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What to run: how many records of the town's county, or a file; for how many simulated days; in which town."""
+    """What to run: which playbook on how many of the town's records, or on a file; for how many simulated days; in
+    which town. No `rows` or `days`: what the playbook's showcase has."""
 
-    rows: int = 1000
-    days: int = 12
+    rows: int | None = None
+    days: int | None = None
     seed: int = 7
+    playbook: str = "equity"
     file: Path | None = None
     map_name: str = "auto"
     faults: dict[str, dict[str, float]] | None = None
@@ -129,18 +135,16 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
     """Start the run, or go on with it, to its end; gives the report."""
     control = TownControl(town_url)
     try:
-        plan = Plan(
-            request.seed,
-            FIRST_MORNING.astimezone(UTC),
-            FIRST_MORNING.astimezone(UTC) + timedelta(days=request.days),
-            request.rows,
-        )
+        show = showcase_of(ctx, request.playbook)
+        request = dataclasses.replace(request, rows=request.rows or show.rows, days=request.days or show.days)
+        first = FIRST_MORNING.astimezone(UTC)
+        plan = Plan(request.seed, first, first + timedelta(days=request.days or 0), request.rows)
         await simulate.begin(ctx, plan)
         port = (await simulate.remember(ctx)).get("port") or simulate.free_port()
         await simulate.remember(ctx, port=port)
         ctx = dataclasses.replace(ctx, settings=assembly.reached_at(ctx.settings, f"http://127.0.0.1:{port}"))
         async with simulate.served(ctx, port) as base, signed_in(ctx) as queue:
-            await open_shop(ctx, base)
+            await open_shop(ctx, base, show)
             await control.set_clock(clock.now())
             await control.employ([f"{username}@summit.example" for _, username, _ in BROKERS] + ["ops@summit.example"])
             await control.post_to(
@@ -149,7 +153,7 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
                 calcom_secret=ctx.settings.vendors.calcom.webhook_secret.get_secret_value(),
                 vapi_secret=ctx.settings.vendors.vapi.webhook_secret.get_secret_value(),
             )
-            content = request.file.read_bytes() if request.file else await control.records(request.rows)
+            content = request.file.read_bytes() if request.file else await _list_of(control, ctx, request)
             await _load(ctx, request, content, progress)
             await simulate.run(ctx, queue, control, plan, progress)
             progress(clock.now(), "closing the books")
@@ -159,9 +163,18 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
         await control.close()
 
 
-async def open_shop(ctx: Context, base: str) -> None:
+def showcase_of(ctx: Context, playbook: str) -> Showcase:
+    """What a demo of the playbook shows. Raises InvalidInput where there is none."""
+    shown = {book.name: book.showcase for book in ctx.playbooks.values() if book.showcase}
+    if playbook not in shown:
+        raise InvalidInput(f"there is no demo of a playbook {playbook!r}", fix=f"use one of: {', '.join(shown)}")
+    return shown[playbook]
+
+
+async def open_shop(ctx: Context, base: str, show: Showcase) -> None:
     """The org, three brokers and their numbers; what is there already stays, but for where our pages are."""
-    await onboarding.ensure_org(ctx, ORG_ID, dataclasses.replace(ORG, public_url=base))
+    seller = dataclasses.replace(ORG, name=show.seller, legal_name=f"{show.seller} LLC", public_url=base)
+    await onboarding.ensure_org(ctx, ORG_ID, seller)
     async with ctx.db.tenant(ORG_ID) as db:
         await execute(db, SQL["pages_are_at"], org_id=ORG_ID, base=base)
     for index, (name, username, timezone) in enumerate(BROKERS, start=1):
@@ -172,11 +185,11 @@ async def open_shop(ctx: Context, base: str) -> None:
         profile = onboarding.BrokerProfile(
             name=name,
             email=f"{username}@summit.example",
-            company=ORG.name,
+            company=show.seller,
             phone=f"+1813555020{index}",
             timezone=timezone,
             calendar_username=username,
-            calendar_event_slug="equity-call",
+            calendar_event_slug=show.calendar_slug,
             calendar_event_type_id=index,
         )
         await onboarding.add_broker(ctx, ORG_ID, profile, broker_id=broker_id)
@@ -187,18 +200,29 @@ async def open_shop(ctx: Context, base: str) -> None:
         await onboarding.add_numbers(ctx, ORG_ID, broker_id, numbers)
 
 
+async def _list_of(control: TownControl, ctx: Context, request: Request) -> bytes:
+    """The list that the town has for the playbook: of places, or of companies."""
+    wanted = control.companies if _is_about_companies(ctx, request) else control.records
+    return await wanted(request.rows or 0)
+
+
+def _is_about_companies(ctx: Context, request: Request) -> bool:
+    return ctx.playbooks[request.playbook].subject == "company"
+
+
 async def _load(ctx: Context, request: Request, content: bytes, progress: Progress) -> None:
     async with ctx.db.tenant(ORG_ID) as db:
         if await scalar(db, SQL["upload_done"]):
             return
+    name, source = ("companies.csv", "town") if _is_about_companies(ctx, request) else ("county-records.csv", "county")
     await intake.import_file(
         ctx,
         ORG_ID,
         stream=io.BytesIO(content),
-        name=request.file.name if request.file else "county-records.csv",
-        playbook="equity",
+        name=request.file.name if request.file else name,
+        playbook=request.playbook,
         map_name=request.map_name,
-        source="county",
+        source=source,
         progress=lambda count, phase: progress(clock.now(), f"import: {phase} {count}"),
         actor="demo",
     )
@@ -226,14 +250,18 @@ async def _report(
         }
         conserved = await one(db, SQL["conservation"])
         income = await one(db, SQL["income"])
-    assert conserved is not None and income is not None
+        of_companies = await one(db, SQL["company_stages"])
+    assert conserved is not None and income is not None and of_companies is not None
+    stages: dict[str, Any] = {k: v for k, v in funnel.stages.items() if k != "leads"}
+    if _is_about_companies(ctx, request):
+        stages = dict(of_companies)
+    details = {name: stages.pop(name) for name in ("signals_by_reason", "tasks") if name in stages}
+    lost = sum(conserved[name] for name in ("without_lead", "stranded", "unled", "unread"))
     return {
+        "playbook": request.playbook,
         "rows": dict(funnel.rows),
-        "stages": {
-            "read": funnel.rows["read"],
-            "inserted": funnel.rows["inserted"],
-            **{k: v for k, v in funnel.stages.items() if k != "leads"},
-        },
+        "stages": {"read": funnel.rows["read"], "inserted": funnel.rows["inserted"], **stages},
+        **details,
         "waiting": {stage: count for stage, count in waiting.items() if count},
         "later": later,
         "spend_cents": {
@@ -245,12 +273,12 @@ async def _report(
         "invoices": {"count": income["invoices"], "total_cents": int(income["total_cents"]), "lines": income["lines"]},
         "not_contacted": held_back,
         "grade": {
-            "rows_lost": rows_in_file - conserved["accounted"] + conserved["without_lead"] + conserved["stranded"],
+            "rows_lost": rows_in_file - conserved["accounted"] + lost,
             "paid_twice": truth["paid_twice"],
             "contacted_against_rule": truth["contacted_against_rule"],
             "right_party_rate": truth["right_party_rate"],
         },
-        "town": {name: truth[name] for name in ("emails", "calls", "consents", "opt_outs", "replies", "bookings")},
+        "town": {name: truth[name] for name in TOLD if name in truth},
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
     }

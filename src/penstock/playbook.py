@@ -87,6 +87,16 @@ class Fee:
 
 
 @dataclass(frozen=True)
+class Showcase:
+    """What a demo of the playbook is about: a made-up seller, and how much the town gives it to do."""
+
+    seller: str
+    calendar_slug: str  # event type of the brokers' calendars
+    rows: int = 1000
+    days: int = 12
+
+
+@dataclass(frozen=True)
 class Playbook:
     """A business on the engine."""
 
@@ -115,4 +125,5 @@ class Playbook:
     campaign_name: str = ""  # what a campaign of the timetable is called, a strftime pattern
     watches: tuple[Watch, ...] = ()
     finder: Finder | None = None
+    showcase: Showcase | None = None  # None: there is no demo of it
     signal_rules: Traversable | None = None  # YAML: what raises a signal and what follows from it

@@ -89,6 +89,10 @@ class TownControl:
         """A county's list of properties, as CSV."""
         return (await self._http.get("/town/records", params={"rows": count})).raise_for_status().content
 
+    async def companies(self, count: int) -> bytes:
+        """A chamber of commerce's list of companies, as CSV."""
+        return (await self._http.get("/town/companies", params={"rows": count})).raise_for_status().content
+
     async def truth(self) -> dict[str, Any]:
         """What really happened, as the town saw it."""
         found: dict[str, Any] = (await self._http.get("/truth")).raise_for_status().json()

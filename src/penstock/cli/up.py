@@ -68,7 +68,7 @@ async def _open(ctx: Context, base: str, town: Town | None) -> None:
     if town is None:
         await ensure_tenant(ctx)
         return
-    await demo.open_shop(ctx, base)
+    await demo.open_shop(ctx, base, demo.showcase_of(ctx, demo.Request().playbook))
     control = TownControl(town.http_url)
     try:
         secrets = ctx.settings.vendors

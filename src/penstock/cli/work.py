@@ -57,8 +57,13 @@ async def up(
 
 @command
 async def demo(
-    rows: Annotated[int, typer.Option(min=1, help="Records of the town's county.")] = 1000,
-    days: Annotated[int, typer.Option(min=1, max=120, help="Simulated days.")] = 12,
+    playbook: Annotated[str, typer.Option(help="Whose journey: equity, renewals…")] = demo_run.Request.playbook,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Records of the town's list. Default: what the playbook's demo has.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=120, help="Simulated days. Default: what the playbook's demo has.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The town's world; the same seed gives the same result.")] = 7,
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A real file instead of the town's.")
@@ -69,8 +74,8 @@ async def demo(
 ) -> None:
     """The whole journey in simulated time: records in, appointments and invoices out, graded by the town."""
     writable(json)
-    request = demo_run.Request(rows=rows, days=days, seed=seed, file=file, map_name=map_name, faults=_faults(fault))
-    with progress("demo", total=days) as update:
+    request = demo_run.Request(rows, days, seed, playbook, file, map_name, _faults(fault))
+    with progress("demo", total=days or demo_run.DAYS) as update:
         start = demo_run.FIRST_MORNING
 
         def show(at: datetime, doing: str) -> None:
@@ -126,6 +131,7 @@ def _show_demo(report: dict[str, Any], lead: str) -> None:
         "penstock --demo status              the same database, looked at again",
         f"penstock --demo explain {lead}    the diary of the lead with most to tell",
         "penstock demo --seed 8              another town",
+        "penstock demo --playbook renewals   companies in their renewal window",
         "penstock demo --file YOURS.csv      your own records through the whole journey",
         "penstock import FILE --map auto     your own list into the database",
     ):

@@ -151,6 +151,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: default_home())
     org_id: int = 1
     master_key: SecretStr = SecretStr("")
+    playbooks: str = ""
     api: Api = Api()
     vendors: Vendors = Vendors()
     mail: Mail = Mail()
@@ -158,6 +159,10 @@ class Settings(BaseSettings):
     probe: Probe = Probe()
     logging: Logging = Logging()
     town_url: str = ""
+
+    def playbook_packages(self) -> list[str]:
+        """Python packages with a playbook of one's own, as `playbooks` lists them, separated by commas."""
+        return [name.strip() for name in self.playbooks.split(",") if name.strip()]
 
     def keys(self) -> dict[int, bytes]:
         """Master keys by version, newest first.

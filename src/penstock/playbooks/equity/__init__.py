@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import yaml
 
-from penstock.playbook import Check, Fee, Persona, Playbook, SequenceStep, WaterfallStep
+from penstock.playbook import Check, Fee, Persona, Playbook, SequenceStep, Showcase, WaterfallStep
 
 HERE = files(__package__)
 
@@ -42,4 +42,5 @@ PLAYBOOK = Playbook(
     ),
     call_purpose="the equity in your home",
     appointment_title="Home-equity conversation",
+    showcase=Showcase("Summit Home Equity", "equity-call"),
 )
