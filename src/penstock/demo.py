@@ -255,7 +255,7 @@ async def _report(
     stages: dict[str, Any] = {k: v for k, v in funnel.stages.items() if k != "leads"}
     if _is_about_companies(ctx, request):
         stages = dict(of_companies)
-    details = {name: stages.pop(name) for name in ("signals_by_reason", "tasks") if name in stages}
+    details: dict[str, Any] = {name: stages.pop(name) for name in ("signals_by_reason", "tasks") if name in stages}
     lost = sum(conserved[name] for name in ("without_lead", "stranded", "unled", "unread"))
     return {
         "playbook": request.playbook,
