@@ -40,7 +40,7 @@ def claim_of_title(title: str | None) -> TitleClaim | None:
 
 
 class _Rule(NamedTuple):
-    """Fits where one of `phrases` is there (and of `of`, if given), or the clause is one of `whole`; and no `unless`."""
+    """Fits where one of `phrases` is there (and of `of`, if given) or the clause is one of `whole`; and no `unless`."""
 
     slot: Slot
     rank: int
