@@ -1,6 +1,7 @@
 """A demo run as a process of its own, on a database and a town that are there already: something that can be killed.
 
-`python carry_on.py DATABASE_URL TOWN_URL SMTP_PORT ROWS DAYS SEED` prints the report as JSON on its last line.
+`python carry_on.py DATABASE_URL TOWN_URL SMTP_PORT ROWS DAYS SEED [PLAYBOOK]` prints the report as JSON on its last
+line.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from penstock.core.settings import Settings
 from penstock.demo import Request, carry_on, demo_settings
 
 
-async def main(database_url: str, town_url: str, smtp_port: str, rows: str, days: str, seed: str) -> None:
+async def main(
+    database_url: str, town_url: str, smtp_port: str, rows: str, days: str, seed: str, playbook: str = Request.playbook
+) -> None:
     settings = demo_settings(Settings(home=Path(tempfile.gettempdir())), int(seed))
     pointed = assembly.pointed_at_town(settings, town_url, "127.0.0.1", int(smtp_port))
-    request = Request(rows=int(rows), days=int(days), seed=int(seed))
+    request = Request(int(rows), int(days), int(seed), playbook)
     async with assembly.context(pointed, database_url) as ctx:
         report = await carry_on(ctx, town_url, request, lambda at, what: None, clock.stopwatch())
     sys.stdout.write(json.dumps(report) + "\n")
