@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import admin, doctor, look, work
+from penstock.cli import admin, components, doctor, look, work
 from penstock.cli.output import answers
 from penstock.cli.session import of_demo
 
@@ -43,3 +43,4 @@ work.add_to(app)
 look.add_to(app)
 doctor.add_to(app)
 admin.add_to(app)
+components.add_to(app)
