@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import feeder, gate, importing, upsert
+from benchmarks import feeder, gate, importing, queues, upsert
 from benchmarks.figures import Figure, Sizes, machine, table
 from benchmarks.ground import Ground, ground
 from penstock.core import clock, embedded
@@ -28,6 +28,7 @@ class Name(StrEnum):
     UPSERT = "upsert"
     FEEDER = "feeder"
     GATE = "gate"
+    QUEUES = "queues"
 
 
 MEASUREMENTS: dict[Name, Measure] = {
@@ -35,22 +36,24 @@ MEASUREMENTS: dict[Name, Measure] = {
     Name.UPSERT: upsert.measure,
     Name.FEEDER: feeder.measure,
     Name.GATE: gate.measure,
+    Name.QUEUES: queues.measure,
 }
 
 
 def main(
     rows: Annotated[int, typer.Option(min=200, help="Rows of the county file.")] = Sizes().rows,
+    companies: Annotated[int, typer.Option(min=200, help="Companies behind the queues.")] = Sizes().companies,
     only: Annotated[list[Name] | None, typer.Option(help="Measure only this; may be given several times.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
     ] = None,
 ) -> None:
-    """Measure import, upsert, feeder and gate, each as a ratio to a peer of the same run.
+    """Measure import, upsert, feeder, gate and queues, each as a ratio to a peer of the same run.
 
     Works in databases of its own on the embedded server and drops them at the end.
     """
     with embedded.embedded_server(load_settings().home) as server, ground(server.url("postgres")) as made:
-        report = asyncio.run(run(made, Sizes(rows=rows), only or list(Name), Console()))
+        report = asyncio.run(run(made, Sizes(rows=rows, companies=companies), only or list(Name), Console()))
     if json_file:
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

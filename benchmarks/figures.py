@@ -25,6 +25,7 @@ class Sizes:
     cap: int = 250  # leads a broker gets a day
     brokers: tuple[int, ...] = (1, 20)
     facts: int = 2_000  # people asked about, a round
+    companies: int = 1_000_000  # companies behind the queues
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from rich.console import Console
 from penstock import intake
 from penstock.compliance.ruleset import load
 
-TINY = Sizes(rows=300, rounds=1, calls=3, cap=2, brokers=(1, 3), facts=40)
+TINY = Sizes(rows=300, rounds=1, calls=3, cap=2, brokers=(1, 3), facts=40, companies=300)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def made(server_url: str, template_database: str) -> Iterator[Ground]:
         yield made
 
 
-@pytest.mark.parametrize(("name", "count"), [(Name.IMPORT, 3), (Name.UPSERT, 4), (Name.GATE, 1)])
+@pytest.mark.parametrize(("name", "count"), [(Name.IMPORT, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4)])
 async def test_a_measurement_gives_figures_beside_a_peer(made: Ground, name: Name, count: int) -> None:
     figures = await MEASUREMENTS[name](made, TINY)
     assert len(figures) == count
