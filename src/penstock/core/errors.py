@@ -109,6 +109,8 @@ BY_SQLSTATE: dict[str, type[PenstockError]] = {
     "PS003": NotAllowed,
     "PS004": Conflict,
     "PS005": InvalidInput,
+    "PS006": InvalidInput,
+    "PS007": Conflict,
     "PS404": NotFound,
     "23505": Conflict,
     "23503": Conflict,
