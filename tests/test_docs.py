@@ -53,6 +53,7 @@ NOT_RUN = [
     ("docs/how-to/run-it-for-real.md", "needs a database server of your own"),
     ("docs/how-to/run-it-for-real.md", "needs the client programs of your server's version"),
     ("docs/how-to/run-it-for-real.md", "needs the client programs of your server's version"),
+    ("docs/how-to/use-the-components.md", "needs Node.js; tests/components does the same"),
     (
         "docs/how-to/write-a-playbook.md",
         "tests/journeys/test_own_playbook.py runs this journey with the files of this page",
