@@ -7,8 +7,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from penstock.town.batchdata import BatchData
+from penstock.town.business.apify import Apify
+from penstock.town.business.checkers import Checkers
+from penstock.town.business.dns import NameServer
+from penstock.town.business.front import Front
 from penstock.town.calcom import CalCom
 from penstock.town.control import Control
 from penstock.town.melissa import Melissa
@@ -16,18 +21,29 @@ from penstock.town.state import TownState
 from penstock.town.vapi import Vapi
 
 
-def make_app(town: TownState) -> Starlette:
-    """Base URLs: /melissa, /batchdata/api/v1, /vapi, /calcom; the town's own paths are /town/… and /truth."""
-    return Starlette(
+def make_app(town: TownState) -> ASGIApp:
+    """The town: websites of companies by Host header, everything else by path.
+
+    Base URLs: /melissa, /batchdata/api/v1, /vapi, /calcom, /apify/v2, /zerobounce/v2, /neverbounce/v4.2,
+    /millionverifier/api/v3; the town's own paths are /town/… and /truth.
+    """
+    checkers = Checkers(town)
+    inside = Starlette(
         routes=[
             Mount("/melissa", routes=Melissa(town).routes()),
             Mount("/batchdata/api/v1", routes=BatchData(town).routes()),
             Mount("/vapi", routes=Vapi(town).routes()),
             Mount("/calcom", routes=CalCom(town).routes()),
+            Mount("/apify/v2", routes=Apify(town).routes()),
+            Mount("/zerobounce/v2", routes=checkers.zerobounce_routes()),
+            Mount("/neverbounce/v4.2", routes=checkers.neverbounce_routes()),
+            Mount("/millionverifier/api/v3", routes=checkers.millionverifier_routes()),
+            *NameServer(town).routes(),
             *Control(town).routes(),
         ],
         exception_handlers={HTTPException: _detail},
     )
+    return Front(town, inside)
 
 
 async def _detail(request: Request, error: Exception) -> Response:

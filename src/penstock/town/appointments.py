@@ -116,7 +116,7 @@ def reschedule(town: TownState, booking: Booking, start: datetime, reason: str, 
 def attendee_of(town: TownState, attendee: dict[str, str]) -> Person | None:
     """Who of the town the attendee is, by phone number, then by mail address."""
     number = ten_digits(attendee.get("phoneNumber", ""))
-    return town.world.person_of(number) or town.world.person_at(attendee.get("email", ""))
+    return town.person_of(number) or town.person_at(attendee.get("email", ""))
 
 
 def _think_again(town: TownState, booking: Booking, person: Person) -> None:

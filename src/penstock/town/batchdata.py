@@ -174,7 +174,7 @@ class BatchData:
         """Line type, carrier and whether the number is alive; unknown numbers are drawn from the number itself."""
         if not ten_digits(number) or not places.is_number(number):
             return {"number": number, "notFound": True, "meta": {"matched": False, "error": False}}
-        phone = self._town.world.phone(number) or self._unknown(number)
+        phone = self._town.phone(number) or self._unknown(number)
         right = self._dice.chance(odds.PHONE_CHECK_RIGHT, "batchdata", "reachable", number)
         reachable = phone.alive == right
         return {
@@ -196,14 +196,14 @@ class BatchData:
         answered = self._dice.chance(odds.DNC_ANSWERED, "batchdata", "dnc", number) and bool(ten_digits(number))
         if not answered:
             return {"number": number, "dnc": False, "meta": {"matched": False, "error": False}}
-        phone = self._town.world.phone(number) or self._unknown(number)
+        phone = self._town.phone(number) or self._unknown(number)
         meta = {"matched": True, "error": False, "dateRetrieved": stamp(self._town.clock.now())}
         return {"number": number, "dnc": phone.dnc, "meta": meta}
 
     def _tcpa(self, number: str) -> dict[str, Any]:
         if not ten_digits(number):
             return {"number": number, "tcpa": False, "meta": {"matched": False, "error": True}}
-        phone = self._town.world.phone(number) or self._unknown(number)
+        phone = self._town.phone(number) or self._unknown(number)
         return {"number": number, "tcpa": phone.tcpa, "meta": {"matched": phone.tcpa, "error": False}}
 
     def _unknown(self, number: str) -> Phone:

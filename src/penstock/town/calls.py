@@ -125,7 +125,7 @@ class Dialling(Event):
     """One call from ringing to the report, at one instant of the grid."""
 
     def __init__(self, town: TownState, call: Call) -> None:
-        self.person = town.world.person_of(call.number)
+        self.person = town.person_of(call.number)
         super().__init__(
             actor=self.person.id if self.person else f"number {call.number}", key=f"call {call.number} {call.nth:04d}"
         )
@@ -162,20 +162,20 @@ class Dialling(Event):
         fixed = BY_ENDING.get(call.number[-2:], "")
         if fixed and fixed != "booked":
             return fixed
-        phone = town.world.phone(call.number)
+        phone = town.phone(call.number)
         if person is None or phone is None or not phone.alive:
             return DEAD
         if person.deceased:
             return "customer-did-not-answer"
         mood = town.mood(person)
         mood.calls += 1
-        if fixed and person.is_right_party and mood.stance not in ("gone", "booked"):
+        if fixed and town.is_right_party(person) and mood.stance not in ("gone", "booked"):
             return fixed
         key = (person.id, mood.calls)
         picked_up = town.dice.weighted(odds.CALL, "picks up", *key, otherwise="customer-did-not-answer")
         if picked_up != "answered":
             return picked_up
-        if not person.is_right_party:
+        if not town.is_right_party(person):
             return town.dice.weighted(odds.TALK_WRONG, "talk", *key, otherwise="not_interested")
         if mood.stance == "gone":
             return "do_not_call"
@@ -267,7 +267,7 @@ class Dialling(Event):
         call = self._call
         greeting = call.overrides.get("firstMessage") or "Hello, this is an automated assistant."
         words = self._town.dice.pick(wordings.TALKS[call.outcome], "words", call.number, call.nth)
-        wrong = bool(self.person and not self.person.is_right_party)
+        wrong = bool(self.person and not self._town.is_right_party(self.person))
         call.transcript = [
             ("bot", str(greeting)),
             ("user", (wordings.WRONG_NUMBER if wrong else "") + words),

@@ -11,12 +11,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from penstock.town import places, records
+from penstock.town.business import describe, lists
 from penstock.town.clock import parse_instant, stamp
 from penstock.town.people import Household
 from penstock.town.state import TownState, Webhooks
 from penstock.town.wire import body_as_object, ten_digits, text
 
 ROWS_AT_MOST = 1_000_000
+CSV = "text/csv; charset=utf-8"
 
 
 class Control:
@@ -36,6 +38,8 @@ class Control:
             Route("/town/staff", self.staff, methods=["PUT"]),
             Route("/town/faults", self.faults, methods=["PUT"]),
             Route("/town/records", self.records, methods=["GET"]),
+            Route("/town/companies", self.companies, methods=["GET"]),
+            Route("/town/companies/truth", self.companies_truth, methods=["GET"]),
             Route("/town/people", self.people, methods=["GET"]),
             Route("/town/mailbox", self.mailbox, methods=["GET"]),
             Route("/truth", self.truth, methods=["GET"]),
@@ -97,25 +101,35 @@ class Control:
 
     async def records(self, request: Request) -> Response:
         """`?rows=1000`: property records of the town's counties as CSV."""
-        try:
-            rows = int(request.query_params.get("rows", "1000"))
-        except ValueError as error:
-            raise HTTPException(400, "rows must be a number") from error
-        if not 0 <= rows <= ROWS_AT_MOST:
-            raise HTTPException(400, f"rows must lie between 0 and {ROWS_AT_MOST}")
-        return PlainTextResponse(
-            records.county_file(self._town.dice, self._town.world, rows), media_type="text/csv; charset=utf-8"
+        rows = _rows(request)
+        return PlainTextResponse(records.county_file(self._town.dice, self._town.world, rows), media_type=CSV)
+
+    async def companies(self, request: Request) -> Response:
+        """`?rows=1000`: a list of companies and some of their officers as CSV."""
+        rows = _rows(request)
+        return PlainTextResponse(lists.company_file(self._town.dice, self._town.companies, rows), media_type=CSV)
+
+    async def companies_truth(self, request: Request) -> Response:
+        """`?rows=1000`: what is true now of the companies that the first rows of the list are about, as JSON."""
+        return JSONResponse(
+            [describe.company(self._town, number) for number in lists.listed(self._town.dice, _rows(request))]
         )
 
     async def people(self, request: Request) -> Response:
-        """The household of `?address=` (with city, state, zip, unit), `?email=` or `?phone=`; 404 if there is none."""
+        """The household of `?address=` (with city, state, zip, unit), `?email=` or `?phone=`; 404 if there is none.
+
+        For the mailbox or number of an officer: {"person", "companies"} with the offices they ever hold.
+        """
         query, world = request.query_params, self._town.world
         home: Household | None = None
         if "address" in query:
             parts = (query.get(name, "") for name in ("unit", "city", "state", "zip"))
             home = world.household(places.address(query["address"], *parts))
         else:
-            person = world.person_at(query.get("email", "")) or world.person_of(ten_digits(query.get("phone", "")))
+            email, number = query.get("email", ""), ten_digits(query.get("phone", ""))
+            person = self._town.person_at(email) or self._town.person_of(number)
+            if person and person.role == "officer":
+                return JSONResponse(describe.officer(self._town, person))
             home = world.home_of(person) if person else None
         if home is None:
             raise HTTPException(404, "nobody lives there")
@@ -154,6 +168,16 @@ async def _object(request: Request) -> dict[str, Any]:
         return await body_as_object(request)
     except ValueError as error:
         raise HTTPException(400, "the body must be a JSON object") from error
+
+
+def _rows(request: Request) -> int:
+    try:
+        rows = int(request.query_params.get("rows", "1000"))
+    except ValueError as error:
+        raise HTTPException(400, "rows must be a number") from error
+    if not 0 <= rows <= ROWS_AT_MOST:
+        raise HTTPException(400, f"rows must lie between 0 and {ROWS_AT_MOST}")
+    return rows
 
 
 async def _instant(request: Request, name: str) -> Any:

@@ -11,7 +11,11 @@ from penstock.town.dice import Dice
 Blow = Literal["rate_429", "rate_500", "timeout", "reset"]
 BLOWS: Final[tuple[Blow, ...]] = ("rate_429", "rate_500", "timeout", "reset")
 WEBHOOK_FAULTS: Final = ("duplicate_webhook", "webhook_before_response")
-VENDORS: Final = ("melissa", "batchdata", "vapi", "calcom", "mail", "smtp")
+RUN_FAULTS: Final = ("run_failed",)  # Apify: the run ends half-way
+VENDORS: Final = (
+    "melissa", "batchdata", "vapi", "calcom", "mail", "smtp", "sites", "dns", "apify", "zerobounce", "neverbounce",
+    "millionverifier",
+)  # fmt: skip
 HOLD_SECONDS: Final = 60.0  # how long a request that "times out" is held before the connection is dropped
 
 
@@ -25,7 +29,7 @@ class Faults:
 
     def configure(self, rates: Mapping[str, Mapping[str, float]]) -> None:
         """Replace all rates. Raises ValueError for an unknown vendor or fault, or a rate outside 0 to 1."""
-        known = {*BLOWS, *WEBHOOK_FAULTS}
+        known = {*BLOWS, *WEBHOOK_FAULTS, *RUN_FAULTS}
         for vendor, faults in rates.items():
             if vendor not in VENDORS:
                 raise ValueError(f"no vendor {vendor}; there are {', '.join(VENDORS)}")
@@ -49,6 +53,10 @@ class Faults:
     def doubles(self, vendor: str, item: str) -> bool:
         """True if the webhook about `item` is delivered twice."""
         return self._dice.chance(self._rates.get(vendor, {}).get("duplicate_webhook", 0.0), "double", vendor, item)
+
+    def fails(self, vendor: str, item: str) -> bool:
+        """True if the run about `item` ends half-way."""
+        return self._dice.chance(self._rates.get(vendor, {}).get("run_failed", 0.0), "run fails", vendor, item)
 
     def overtakes(self, vendor: str, item: str) -> bool:
         """True if the webhook about `item` arrives before the response that announces it."""

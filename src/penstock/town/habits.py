@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from penstock.town import appointments, browser, odds
+from penstock.town.business import acts
 from penstock.town.letters import Letter
 from penstock.town.people import Person
-from penstock.town.replies import AutoReply, Bounce, InboundMail, compose
+from penstock.town.replies import AutoReply, Bounce, InboundMail, LeftNote, compose
 from penstock.town.state import TownState
 from penstock.town.timetable import Event, NotDelivered
 
@@ -22,11 +23,15 @@ OPT_OUTS = ("unsubscribe", "wrong_person", "one_click", "unsubscribe_page")
 
 def mail_arrived(town: TownState, person: Person | None, letter: Letter) -> None:
     """A mail was accepted: grade it, and put what its reader and their mail servers will do into the timetable."""
-    mailbox = town.world.mailbox(letter.mailbox)
+    mailbox = town.mailbox(letter.mailbox)
     dead = mailbox is None or mailbox.state != "live"
     # Marketing falls under caps and hours. An answer to a mail of their own does not, nor does a receipt.
     marketing = letter.answers not in town.message_ids and not letter.automatic
-    town.truth.mail(person, dead=dead, marketing=marketing)
+    right = person is not None and town.is_right_party(person)
+    town.truth.mail(person, right=right, dead=dead, marketing=marketing)
+    if person is not None and person.role == "officer":
+        employers = town.companies.employers(person)
+        town.truth.business.mail(person, employers, right=right, dead=dead, marketing=marketing)
     if person is None or mailbox is None:
         return
     key = (person.id, letter.nth)
@@ -34,6 +39,9 @@ def mail_arrived(town: TownState, person: Person | None, letter: Letter) -> None
         delay = timedelta(minutes=town.dice.between(5, 40, "bounce delay", *key))
         town.timetable.add(town.clock.after(delay), Bounce(town, letter))
     if dead or person.deceased:
+        return
+    if person.role == "officer" and not right:
+        town.timetable.add(town.clock.after(timedelta(minutes=1)), LeftNote(town, person, letter))
         return
     if letter.links and town.dice.chance(odds.SCANNED, "scanned", letter.mailbox):
         town.timetable.add(town.clock.after(timedelta(minutes=1)), Scan(town, letter))
@@ -49,6 +57,8 @@ def mail_arrived(town: TownState, person: Person | None, letter: Letter) -> None
 
 def choose(town: TownState, person: Person, letter: Letter) -> str:
     """What the person does with a letter they read: a name from the tables of odds, or an empty string for nothing."""
+    if person.role == "officer":
+        return acts.choose(town, person, letter.nth)
     stance = town.mood(person).stance
     if stance in ("gone", "booked"):
         return ""
@@ -120,7 +130,7 @@ class Reading(InboundMail):
         """The act that the letter leaves open: without the link, the next best thing."""
         letter = self._letter
         if act == "consent" and not letter.link(CONSENT_PATH):
-            return "positive"
+            return "" if self._person.role == "officer" else "positive"
         if act == "book" and not appointments.booking_link(letter.link(appointments.BOOK_PATH)):
             return "positive"
         if act == "one_click" and not letter.one_click:

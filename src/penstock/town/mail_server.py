@@ -8,6 +8,7 @@ from aiosmtpd.smtp import SMTP as Connection
 from aiosmtpd.smtp import Envelope, Session
 
 from penstock.town import habits, names
+from penstock.town.business import mail as business_mail
 from penstock.town.letters import open_letter
 from penstock.town.state import TownState
 
@@ -21,8 +22,14 @@ class MailServer:
     async def handle_RCPT(
         self, server: Connection, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take a recipient, or say why not."""
-        refusal = self._refusal(address.casefold(), envelope.mail_from or "")
+        """Take a recipient, or say why not. Who only probes is told the same, and is no mail that was refused."""
+        mail_from = envelope.mail_from or ""
+        probe = business_mail.is_probe(mail_from, str(session.host_name or ""))
+        refusal = self._refusal(address.casefold(), mail_from, probe=probe)
+        if probe:
+            self._town.truth.business.counts["probes"] += 1
+        elif refusal.startswith(("550 5.1.1", "550 5.1.2")):
+            self._town.truth.mail_refused()
         if not refusal:
             envelope.rcpt_tos.append(address)
         return refusal or "250 2.1.5 Ok"
@@ -38,20 +45,21 @@ class MailServer:
             self._deliver(address.casefold(), raw.encode() if isinstance(raw, str) else raw, envelope.mail_from or "")
         return "250 2.0.0 Ok: queued"
 
-    def _refusal(self, address: str, mail_from: str) -> str:
+    def _refusal(self, address: str, mail_from: str, *, probe: bool) -> str:
         """The SMTP reply that turns the recipient away, or an empty string."""
         if self._is_staff(address, mail_from):
             return ""
         if self._town.faults.strike("smtp", f"rcpt {address} {mail_from}") in ("rate_429", "rate_500"):
             return "451 4.7.1 Greylisted, please try again later"
+        company = self._town.companies.at_domain(address.rpartition("@")[2])
+        if company is not None:
+            return business_mail.refusal(self._town, company, address, mail_from, probe=probe)
         mailbox = self._town.world.mailbox(address)
         if mailbox is not None and mailbox.state == "full":
             return "452 4.2.2 Mailbox full"
         exists = mailbox is not None and mailbox.state != "dead"
-        if exists or self._town.accepts_all(address.rpartition("@")[2]):
-            return ""
-        self._town.truth.mail_refused()
-        return "550 5.1.1 No such mailbox here"
+        accepted = exists or self._town.accepts_all(address.rpartition("@")[2])
+        return "" if accepted else "550 5.1.1 No such mailbox here"
 
     def _is_staff(self, address: str, mail_from: str) -> bool:
         """True for the product's own people: named ones, staff domains, and mail within the sender's organisation."""
@@ -61,7 +69,7 @@ class MailServer:
 
     def _deliver(self, address: str, raw: bytes, mail_from: str) -> None:
         town, is_staff = self._town, self._is_staff(address, mail_from)
-        person = None if is_staff else town.world.person_at(address)
+        person = None if is_staff else town.person_at(address)
         nth = 1
         if person:
             nth += sum(len(town.letters.get(mailbox.email, ())) for mailbox in person.mailboxes)

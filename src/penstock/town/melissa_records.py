@@ -213,7 +213,7 @@ class ContactDesk:
             return ["PE03"]
         if not places.is_number(number):
             return ["PE01"]
-        phone = self._town.world.phone(number)
+        phone = self._town.phone(number)
         kind = PHONE_KIND[phone.kind] if phone else KIND_BY_ENDING.get(number[-2:], "PS08")
         return ["PS01", kind, "PS10"]
 
@@ -221,7 +221,7 @@ class ContactDesk:
 def email_answer(town: TownState, record: Mapping[str, Any]) -> dict[str, str]:
     """One Global Email record: ES01 is a mailbox that exists as far as this vendor can tell."""
     email = text(record.get("Email")).casefold()
-    mailbox = town.world.mailbox(email)
+    mailbox = town.mailbox(email)
     code = _email_code(town, email, mailbox)
     confidence = {"ES01": 95, "ES03": 50, "ES07": 55, "ES05": 10, "EE01": 0, "EE02": 0, "EE04": 0}[code]
     name, _, domain = email.partition("@")
@@ -250,7 +250,7 @@ def _email_code(town: TownState, email: str, mailbox: Mailbox | None) -> str:
     if syntax != "ES01":
         return syntax
     domain = email.rpartition("@")[2]
-    if domain not in town.mail_domains():
+    if not town.has_mail(domain):
         return "EE02"
     if town.accepts_all(domain):
         return "ES07"

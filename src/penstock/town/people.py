@@ -13,7 +13,7 @@ from penstock.town import names, odds, places
 from penstock.town.dice import Dice
 from penstock.town.places import Address
 
-Role = Literal["owner", "spouse", "renter", "previous", "stranger"]
+Role = Literal["owner", "spouse", "renter", "previous", "stranger", "officer"]
 MailboxState = Literal["live", "dead", "late", "full"]
 RIGHT_PARTY: Final = ("owner", "spouse")
 COMPANY: Final = re.compile(r"\b(llc|inc|trust|corp|ltd|lp|estate|company|co|bank|association|church)\b", re.I)

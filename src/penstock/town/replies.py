@@ -6,30 +6,34 @@ import base64
 import json
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from penstock.town import odds, wordings
+from penstock.town.business import acts
+from penstock.town.business import wordings as business_wordings
 from penstock.town.letters import Letter
 from penstock.town.people import Person
 from penstock.town.state import TownState
 from penstock.town.timetable import Event
+
+AUTOMATIC: Final = ("out_of_office", "left_company")
 
 
 def compose(town: TownState, person: Person, letter: Letter, intent: str, **words: str) -> dict[str, Any]:
     """The person's answer to a letter. The wording depends on person, letter number and intent alone."""
     dice, key = town.dice, (person.id, letter.nth, intent)
     given = letter.sender_name.partition(" ")[0] or "there"
-    street = town.world.home_of(person).address.street.title()
-    said = dice.pick(wordings.BY_INTENT[intent], "wording", *key).format(first=given, street=street, **words)
-    automatic = intent == "out_of_office"
+    texts, filled = _spoken(town, person, intent, key)
+    said = dice.pick(texts, "wording", *key).format(first=given, **filled, **words)
+    automatic = intent in AUTOMATIC
     if not automatic:
         said = dice.pick(wordings.GREETINGS, "greeting", *key).format(first=given) + said
-    if dice.chance(odds.SIGNS, "signs", *key):
+    if intent != "left_company" and dice.chance(odds.SIGNS, "signs", *key):
         number = person.own_number().number
-        said += dice.pick(wordings.SIGNATURES, "signature", *key).format(
-            name=person.name, given=person.first, phone=f"{number[:3]}-{number[3:6]}-{number[6:]}"
-        )
+        signatures = business_wordings.SIGNATURES if person.role == "officer" else wordings.SIGNATURES
+        signed = {"name": person.name, "given": person.first, "phone": f"{number[:3]}-{number[3:6]}-{number[6:]}"}
+        said += dice.pick(signatures, "signature", *key).format(**(filled | signed))
     quote = "" if automatic or not dice.chance(odds.QUOTES_ORIGINAL, "quotes", *key) else _quote(town, person, letter)
     headers = {"In-Reply-To": letter.message_id, "References": letter.message_id}
     if automatic:
@@ -46,6 +50,15 @@ def compose(town: TownState, person: Person, letter: Letter, intent: str, **word
         headers=headers,
         zone=person.zone,
     )
+
+
+def _spoken(
+    town: TownState, person: Person, intent: str, key: tuple[object, ...]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The wordings of an intent and what is filled into them: people at home speak otherwise than in an office."""
+    if person.role == "officer":
+        return acts.spoken(town, person, intent, key)
+    return wordings.BY_INTENT[intent], {"street": town.world.home_of(person).address.street.title()}
 
 
 def bounce(town: TownState, letter: Letter) -> dict[str, Any]:
@@ -184,6 +197,23 @@ class Bounce(InboundMail):
         """Report it and count it."""
         if await self.mail_out():
             self.town.truth.replies["bounce"] += 1
+
+
+class LeftNote(InboundMail):
+    """What the mailbox of somebody who has left the company says."""
+
+    def __init__(self, town: TownState, person: Person, letter: Letter) -> None:
+        super().__init__(town, f"server {letter.mailbox}", f"left {letter.mailbox} {letter.nth:04d}")
+        self._person, self._letter = person, letter
+
+    def write(self) -> dict[str, Any]:
+        """The note."""
+        return compose(self.town, self._person, self._letter, "left_company")
+
+    async def perform(self) -> None:
+        """Send it and count it."""
+        if await self.mail_out():
+            self.town.truth.replies["left_company"] += 1
 
 
 class AutoReply(InboundMail):

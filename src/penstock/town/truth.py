@@ -8,6 +8,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from penstock.town import odds
+from penstock.town.business import odds as business_odds
+from penstock.town.business.grade import BusinessTruth
 from penstock.town.clock import Clock, stamp
 from penstock.town.people import Person
 
@@ -16,6 +18,7 @@ CONFIRMATION: Final = timedelta(minutes=15)  # a last "you are off the list" may
 WEEK: Final = timedelta(days=7)
 MAIL_A_WEEK: Final = 4
 EXAMPLES: Final = 50
+PRICES: Final = {**odds.PRICES, **business_odds.PRICES}
 
 
 class Truth:
@@ -35,6 +38,7 @@ class Truth:
         self._contacted: dict[str, bool] = {}
         self._opted_out: dict[str, datetime] = {}
         self._consents: dict[str, set[str]] = defaultdict(set)  # number typed -> who consented with it
+        self.business = BusinessTruth(clock)
         self.replies: Counter[str] = Counter()
         self.bookings: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()  # deliveries of ours that the product answered with 4xx
@@ -43,7 +47,7 @@ class Truth:
     def bill(self, vendor: str, operation: str, items: list[str]) -> None:
         """One answered call that bought these items; an item is its normalised request."""
         now = self._clock.now()
-        price = odds.PRICES.get((vendor, operation), 0)
+        price = PRICES.get((vendor, operation), 0)
         self._billed[vendor].update(calls=1, items=len(items), tenths=price * len(items))
         for item in items:
             last = self._bought.get((vendor, operation, item))
@@ -56,14 +60,14 @@ class Truth:
         self._billed[vendor].update(calls=1, items=minutes, tenths=odds.VAPI_MINUTE * minutes)
 
     # --- contacts -----------------------------------------------------------------------------------------------------
-    def mail(self, person: Person | None, *, dead: bool, marketing: bool) -> None:
+    def mail(self, person: Person | None, *, right: bool, dead: bool, marketing: bool) -> None:
         """One accepted mail. The caps and hours are for marketing; after an opt-out there is none of either."""
         now = self._clock.now()
         self._emails["received"] += 1
         self._emails["to_dead"] += dead
         if person is None:
             return
-        self._contact("emails", person)
+        self._contact("emails", person, right)
         opted_out = self._opted_out.get(person.id)
         if opted_out is not None and (marketing or now - opted_out > CONFIRMATION):
             self._breach("emails", "after_opt_out", person)
@@ -83,7 +87,7 @@ class Truth:
         self._emails["refused"] += 1
         self._emails["to_dead"] += 1
 
-    def call(self, person: Person | None, number: str) -> None:
+    def call(self, person: Person | None, number: str, *, right: bool) -> None:
         """One call that rang at `number`."""
         self._calls["placed"] += 1
         if person is None:
@@ -91,7 +95,7 @@ class Truth:
             return
         now = self._clock.now()
         local = now.astimezone(ZoneInfo(person.zone))
-        self._contact("calls", person)
+        self._contact("calls", person, right)
         if number not in self._consents:
             self._breach("calls", "without_consent", person)
         if not 8 <= local.hour < 21:
@@ -115,10 +119,10 @@ class Truth:
         """The product took the person's wish to hear no more."""
         self._opted_out.setdefault(person.id, self._clock.now())
 
-    def _contact(self, channel: str, person: Person) -> None:
+    def _contact(self, channel: str, person: Person, right: bool) -> None:
         counters = self._emails if channel == "emails" else self._calls
-        counters["right_party" if person.is_right_party else "wrong_party"] += 1
-        self._contacted[person.id] = person.is_right_party
+        counters["right_party" if right else "wrong_party"] += 1
+        self._contacted[person.id] = right
 
     def _breach(self, channel: str, rule: str, person: Person | None) -> None:
         self._breaches[channel, rule] += 1
@@ -157,6 +161,7 @@ class Truth:
             "contacted_against_rule": self._breaches.total(),
             "breach_examples": self._examples,
             "right_party_rate": right / len(self._contacted) if self._contacted else None,
+            "business": self.business.grade(),
         }
 
     def _channel(

@@ -83,7 +83,9 @@ class Vapi:
         self._calls[call.id] = call
         dialling = Dialling(town, call)
         if call.starts():
-            town.truth.call(dialling.person, number)
+            town.truth.call(
+                dialling.person, number, right=bool(dialling.person and town.is_right_party(dialling.person))
+            )
         delay = timedelta(minutes=town.dice.between(1, 3, "dial", number, nth))
         town.timetable.add(town.clock.after(delay), dialling)
         answer = call.as_json() | {
