@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from penstock.core.sqlfile import read_queries
+from penstock.playbook import Playbook
+from penstock.playbooks import load_all
 
 # Tables that belong to no tenant. Everything else has org_id, forced row-level security, and keys that start with it.
 GLOBAL = {
@@ -32,6 +34,12 @@ GLOBAL_UNIQUE = {
     "consent_tokens_nonce_hash_key",
     "signature_checks_pkey",
     "ux_company_slots_role",
+}
+# Where a playbook's own SQL stands in a query of the engine, and what it gives.
+OF_PLAYBOOKS = {
+    "/* promise */": "select null::uuid as lead_id, 0 as lead_score",
+    "/* quality */": "select null::uuid as lead_id, 0::numeric as quality, false as has_email",
+    "/* audience */": "select 0::bigint as company_id, 0::bigint as contact_id, null::company.role_code_t as role_code",
 }
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)(?!:)")
 SOURCES = Path(str(files("penstock")))
@@ -193,12 +201,21 @@ def test_every_query_prepares_against_the_real_schema(
 ) -> None:
     catalogue.execute("set search_path = api, app, public")
     for name, sql in read_queries(file.read_text("utf-8")).items():
-        body = sql.rstrip().rstrip(";").replace("/* promise */", "select null::uuid as lead_id, 0 as lead_score")
+        body = sql.rstrip().rstrip(";")
+        for place, of_playbook in OF_PLAYBOOKS.items():
+            body = body.replace(place, of_playbook)
         if re.match(r"(?is)^\s*(--[^\n]*\n\s*)*create\s+temp", body):
             catalogue.execute(PARAMETER.sub("null", body))  # later queries of the file work on it
             continue
         if re.match(r"(?is)^\s*(--[^\n]*\n\s*)*(with|select|insert|update|delete|merge|values)\b", body):
             catalogue.execute(f"prepare q_{name} as {numbered(body)}")
+
+
+@pytest.mark.parametrize("book", load_all().values(), ids=lambda book: book.name)
+def test_the_own_sql_of_every_playbook_prepares(catalogue: psycopg.Connection[tuple[Any, ...]], book: Playbook) -> None:
+    catalogue.execute("set search_path = api, app, public")
+    for number, sql in enumerate(filter(None, (book.lead_score_sql, book.quality_sql, book.audience_sql))):
+        catalogue.execute(f"prepare own_{number} as {numbered(sql)}")
 
 
 def numbered(sql: str) -> str:

@@ -5,13 +5,19 @@ select l.id from app.leads l
    and not exists (select 1 from app.on_hold h where h.org_id = l.org_id and h.stage = 'scoring' and h.item = l.id::text)
  order by l.facts_changed_at limit cast(:limit as int) for update skip locked;
 
+-- name: quality
+-- The points of the waterfall: the quality of a lead whose playbook has no measure of its own.
+select q.lead_id, q.email_points + q.phone_points + q.identity_points + q.occupancy_points + q.demographics_points as quality, q.email_points > 0 as has_email
+  from api.vw_lead_quality q where q.lead_id = any(cast(:lead_ids as uuid[]))
+
 -- name: score
 with promise as materialized (
 /* promise */
+), measured as materialized (
+/* quality */
 ), before as materialized (
-  select l.org_id, l.id, l.lead_status, l.campaign_status, l.waterfall_exhausted_at, l.contact_id,
-         q.email_points + q.phone_points + q.identity_points + q.occupancy_points + q.demographics_points as quality, q.email_points > 0 as has_email
-    from app.leads l join api.vw_lead_quality q on q.org_id = l.org_id and q.lead_id = l.id
+  select l.org_id, l.id, l.lead_status, l.campaign_status, l.waterfall_exhausted_at, l.contact_id, q.quality, q.has_email
+    from app.leads l join measured q on q.lead_id = l.id
    where l.id = any(cast(:lead_ids as uuid[]))
 ), route as (   -- ruled out only when nothing more can be bought; contactable as soon as it is
   select b.*, case when b.quality >= 60 or b.waterfall_exhausted_at is not null then api.status_for_score(b.quality)

@@ -42,5 +42,7 @@ async def _score_batch(ctx: Context, org_id: int, playbook: Playbook) -> int:
 
 
 def _statement(playbook: Playbook) -> TextClause:
-    """The scoring statement with the playbook's own promise in it (a file of ours, no input of anybody's)."""
-    return text(SQL["score"].text.replace("/* promise */", playbook.lead_score_sql))
+    """The scoring statement with the playbook's own promise and measure in it (files of ours, nobody's input)."""
+    measure = playbook.quality_sql or SQL["quality"].text.rstrip().rstrip(";")
+    score = SQL["score"].text.replace("/* promise */", playbook.lead_score_sql)
+    return text(score.replace("/* quality */", measure))
