@@ -1,9 +1,10 @@
 """What the business side has seen us do: whom we wrote to, which pages we read, and how politely.
 
 Right party is who holds an office at the instant the mail arrives. `two_at_once` counts marketing mails that go back to
-somebody of a company after a mail to a colleague: two sequences side by side. `same_day` counts mails to a second
-person of a company on one of that person's days. `pages` counts answered requests by type; `twice` are those for an
-address that was read less than 30 days before. `rate` goes by the real clock and may differ between equal runs.
+somebody of a company after a mail to a colleague: two sequences side by side. `same_day` counts the second and third
+person of a company who get marketing mail on one day of the company. `pages` counts answered requests by type; `twice`
+are those for an address that was read less than 30 days before. `rate` goes by the real clock and may differ between
+equal runs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,7 @@ class BusinessTruth:
         self._mails: Counter[str] = Counter()
         self._contacted: dict[str, bool] = {}
         self._lines: dict[int, list[tuple[datetime, str]]] = defaultdict(list)  # marketing mails by company
+        self._days: dict[tuple[int, date], set[str]] = defaultdict(set)  # who got marketing mail, by company and day
         self._pages: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._read: dict[tuple[str, str], datetime] = {}
         self._twice: list[dict[str, str]] = []
@@ -49,15 +51,14 @@ class BusinessTruth:
         if not marketing:
             return
         now = self._clock.now()
-        today = now.astimezone(ZoneInfo(person.zone)).date()
-        back, same_day = False, False
+        back = False
         for company in companies:
             line = self._lines[company.number]
-            others = [then for then, who in line if who != person.id]
-            back |= bool(line) and line[-1][1] != person.id and any(who == person.id for _, who in line)
-            same_day |= any(then.astimezone(ZoneInfo(person.zone)).date() == today for then in others)
+            first = min((then for then, who in line if who == person.id), default=now)
+            back |= any(first < then < now for then, who in line if who != person.id)
             line.append((now, person.id))
-        self._mails.update(two_at_once=back, same_day=same_day)
+            self._days[company.number, now.astimezone(ZoneInfo(company.zip_code.zone)).date()].add(person.id)
+        self._mails["two_at_once"] += back
 
     # --- pages --------------------------------------------------------------------------------------------------------
     def page(self, kind: str, address: str) -> None:
@@ -91,6 +92,7 @@ class BusinessTruth:
     def grade(self) -> dict[str, Any]:
         """The value of `business` in the truth."""
         right = sum(self._contacted.values())
+        self._mails["same_day"] = sum(len(people) - 1 for people in self._days.values())
         names = ("received", "to_dead", "right_party", "wrong_party", "two_at_once", "same_day")
         counts = (
             "probes",

@@ -57,8 +57,8 @@ def slug_of(url: str, kind: str) -> str:
     """The part of a LinkedIn URL behind /in/ or /company/ (`kind`), or an empty string for any other URL."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     host = (parts.hostname or "").removeprefix("www.")
-    found = re.fullmatch(rf"/{kind}/([^/]+)/?", parts.path)
-    return unquote(found[1]).casefold() if found and host == "linkedin.com" else ""
+    found = re.fullmatch(rf"/{kind}/([^/]+)/?", parts.path.casefold())
+    return unquote(found[1]) if found and host == "linkedin.com" else ""
 
 
 def _to_text(number: int) -> str:
