@@ -26,7 +26,7 @@ class Kind(NamedTuple):
 
 
 COMPANY: tuple[Kind, ...] = (Kind(), Kind(), Kind(), Kind(parts=False, most=2))  # EIN, domain, LinkedIn, names
-PERSON: tuple[Kind, ...] = (Kind(), Kind(parts=False, most=None), Kind(parts=False))  # profile, emails, name at company
+PERSON: tuple[Kind, ...] = (Kind(), *2 * (Kind(parts=False, most=None),))  # profile, emails, names at companies
 
 
 class Thing:

@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from penstock.intake.normalise import CODES, NOTHING, STATES, ZIP_AT_END
+from penstock.core.states import CODES, STATES
+from penstock.intake.normalise import NOTHING, ZIP_AT_END
 
 # Words that name a unit. Those of the second group stand alone, without a number.
 _NUMBERED: Final = {

@@ -12,24 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import zipcodes
 
+from penstock.core.states import state_code
+
 NOTHING: Final = frozenset(
     {"", "-", "--", "---", ".", "?", "n/a", "#n/a", "null", "(blank)", "(null)", "not available"}
 )
 
-STATES: Final = {
-    name.casefold(): code
-    for code, name in (
-        line.split(" ", 1)
-        for line in """AL Alabama;AK Alaska;AZ Arizona;AR Arkansas;CA California;CO Colorado;CT Connecticut;DE Delaware;
-DC District of Columbia;FL Florida;GA Georgia;HI Hawaii;ID Idaho;IL Illinois;IN Indiana;IA Iowa;KS Kansas;KY Kentucky;
-LA Louisiana;ME Maine;MD Maryland;MA Massachusetts;MI Michigan;MN Minnesota;MS Mississippi;MO Missouri;MT Montana;
-NE Nebraska;NV Nevada;NH New Hampshire;NJ New Jersey;NM New Mexico;NY New York;NC North Carolina;ND North Dakota;
-OH Ohio;OK Oklahoma;OR Oregon;PA Pennsylvania;RI Rhode Island;SC South Carolina;SD South Dakota;TN Tennessee;TX Texas;
-UT Utah;VT Vermont;VA Virginia;WA Washington;WV West Virginia;WI Wisconsin;WY Wyoming;PR Puerto Rico;GU Guam;
-VI Virgin Islands;AS American Samoa;MP Northern Mariana Islands""".replace("\n", "").split(";")
-    )
-}
-CODES: Final = frozenset(STATES.values())
 MILITARY: Final = frozenset({"AA", "AE", "AP"})
 
 _MONEY = re.compile(r"^(\()?(-)?\$?(-)?([\d,]*\.?\d*)\)?$", re.A)
@@ -245,12 +233,9 @@ def zip_code(value: str) -> tuple[str, str | None] | None:
 
 def state(value: str) -> str | None:
     """The two-letter code of a US state, district or territory."""
-    word = " ".join(value.replace(".", "").split())
-    if word.casefold() in NOTHING:
+    if " ".join(value.replace(".", "").split()).casefold() in NOTHING:
         return None
-    if (code := word.upper()) in CODES:
-        return code
-    if found := STATES.get(word.casefold()):
+    if found := state_code(value):
         return found
     raise ValueError("is not a US state")
 

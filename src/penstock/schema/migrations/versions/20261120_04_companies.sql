@@ -76,8 +76,8 @@ name: as people write it
 ein: employer identification number, nine digits: the surest identity
 domain: registered domain of its website, its own alone; null where another company with another EIN holds it
 linkedin_key: LinkedIn page in normal form
-name_key: name without legal form, case and punctuation; counts with the state
-other_name_key: the other name of "X dba Y"
+name_key: name without legal form, case and punctuation, with the state it was first seen in: acme|TX
+other_name_key: the other name of "X dba Y", or a later one
 keys_at: when the keys were made from name and addresses; null where somebody wrote by hand and the next sweep makes them
 address_line1: street line
 address_line2: unit
@@ -232,7 +232,7 @@ create table app.company_facts (
   primary key (org_id, id), unique (org_id, company_id, kind, key),
   foreign key (org_id, company_id) references app.companies (org_id, id) on delete cascade, foreign key (org_id, contact_id) references app.contacts (org_id, id), foreign key (org_id, page_id) references app.pages (org_id, id) on delete set null (page_id)
 ) with (fillfactor = 80);
-create index company_facts_unread on app.company_facts (org_id, found_at, id) where read_at is null;
+create index company_facts_unread on app.company_facts (org_id, found_at, id) where read_at is null or (kind = 'person_absent' and seen_at > read_at);
 create index company_facts_page on app.company_facts (org_id, page_id) where page_id is not null;
 select app.tenant_table('company_facts');
 select app.describe('company_facts', 'What a page said of a company, with source and time; the same thing is one fact however often it is seen.', $$
@@ -240,7 +240,7 @@ org_id: tenant
 id: fact
 company_id: about which company
 contact_id: about which person, where known
-kind: what it is: person_at, person_absent, appointment, departure, funding, job
+kind: what it is: person_at, person_absent, appointment, departure, funding, job; slot_set: how a slot stood in our own records
 key: what makes it one fact: slot and name, headline, posting
 value: what was said; no email or phone in clear
 source: kind of page or vendor
