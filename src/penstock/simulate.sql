@@ -19,6 +19,8 @@ select at from (
   union all
   select min(next_call_at) from app.leads where consent and campaign_status in ('active', 'replied') and merged_into is null and next_call_at > cast(:now as timestamptz)
   union all
+  select min(check_due_at) from app.contact_points where check_due_at > cast(:now as timestamptz)
+  union all
   select min(retry_after) from app.dlq where retry_after > cast(:now as timestamptz)
   union all
   select min(next_attempt_at) from app.notifications where state = 'waiting' and next_attempt_at > cast(:now as timestamptz)

@@ -1,4 +1,4 @@
-"""Three vendors that check mailboxes: what is sent, how answers read, what is charged, how their odd errors come out."""
+"""Three vendors that check mailboxes: what is sent, how answers read, what is charged, how errors come out."""
 
 import json
 from collections.abc import AsyncIterator, Callable

@@ -53,12 +53,14 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The ledger's word on one CallRequest. `answer` is the raw stored reply where there is one."""
+    """The ledger's word on one CallRequest. `answer` is the raw stored reply where there is one, `charged` whether the
+    vendor charged for it."""
 
     outcome: Outcome
     request: CallRequest
     call_id: int | None
     answer: Mapping[str, Any] | None = None
+    charged: bool = False
 
 
 async def reserve(ctx: Context, db: AsyncConnection, org_id: int, requests: Sequence[CallRequest]) -> list[Claim]:
@@ -94,7 +96,7 @@ def _asked(ctx: Context, org_id: int, number: int, request: CallRequest) -> dict
 def _claim(ctx: Context, org_id: int, request: CallRequest, row: RowMapping) -> Claim:
     outcome, sealed = Outcome(row["outcome"]), row["answer_sealed"]
     stored = json.loads(ctx.sealer.open(org_id, sealed)) if sealed and outcome is Outcome.ANSWERED else None
-    return Claim(outcome, request, row["call_id"], stored)
+    return Claim(outcome, request, row["call_id"], stored, charged=bool(row["found"]))
 
 
 async def answer(ctx: Context, db: AsyncConnection, org_id: int, answers: Sequence[tuple[Claim, Reply]]) -> None:

@@ -54,3 +54,9 @@ def account(settings: Settings, vendor: str, *, capability: str = "") -> Account
         raise NotConfigured(f"{vendor} has no key", fix=f"set PENSTOCK_VENDORS__{vendor.upper()}__KEY")
     base_url = getattr(group, f"{capability}_base_url", "") or group.base_url
     return Account(base_url=base_url, key=group.key.get_secret_value(), timeout_s=group.timeout_s)
+
+
+def requests_per_s(settings: Settings, vendor: str) -> float:
+    """How many batches a second `vendor` may be asked at most. What is no vendor keeps its manners by itself."""
+    group = getattr(settings.vendors, vendor, None)
+    return group.requests_per_s if isinstance(group, Vendor) else 1000.0

@@ -2,15 +2,28 @@
 select code, is_verified, cast(status as text) as status, line_type from app.verification_code_map where provider = :provider and channel = :channel;
 
 -- name: claim
--- The oldest unchecked points that nobody is checking now, each with the lead it is paid for. Locked until the reservation is committed.
-select p.id as contact_point_id, p.contact_id, p.kind, p.value, d.lead_id
+-- The oldest points due for a check of the chain that nobody is checking now, each with the lead it is paid for. Locked until the reservation is committed.
+select p.id as contact_point_id, p.contact_id, p.kind, p.value, p.source, p.verified, cast(p.status as text) as status, p.check_step, p.gray_rounds, d.lead_id
   from app.verification_due d
   join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id
- where d.org_id = cast(:org_id as int) and d.kind = :kind and d.playbook = :playbook
+ where d.org_id = cast(:org_id as int) and d.kind = :kind and d.playbook = :playbook and d.check_step = any(cast(:steps as int[]))
    and not exists (select 1 from app.vendor_calls v where v.org_id = d.org_id and v.contact_point_id = d.contact_point_id and v.status = 'reserved')
  order by d.added_at, d.contact_point_id
  limit cast(:limit as int)
    for update of p skip locked;
+
+-- name: left_behind
+-- Points in the middle of a round whose next check nobody can make any more: what the checks before it said stands.
+select p.id as contact_point_id, cast(p.status as text) as status, p.check_step, p.gray_rounds
+  from app.verification_due d
+  join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id
+ where d.org_id = cast(:org_id as int) and d.kind = :kind and d.playbook = :playbook and d.check_step > 0 and d.check_step <> all(cast(:steps as int[]))
+ limit 1000 for update of p skip locked;
+
+-- name: end_round
+update app.contact_points p set check_step = 0, check_due_at = x.due_at, gray_rounds = x.gray_rounds
+  from jsonb_to_recordset(cast(:plans as jsonb)) as x(point_id bigint, due_at timestamptz, gray_rounds int)
+ where p.org_id = cast(:org_id as int) and p.id = x.point_id;
 
 -- name: mark_invalid
 -- A value that no longer opens under any key cannot be checked or used.
@@ -19,13 +32,14 @@ update app.contact_points set is_invalid = true where org_id = cast(:org_id as i
 -- name: record
 -- Only the first to write a check counts it; a listing on a do-not-call registry is never forgotten.
 update app.contact_points p
-   set verified = x.verified, status = cast(x.status as people.email_status_t), codes = x.codes, verified_at = app.now(),
+   set verified = x.verified, status = cast(x.status as people.email_status_t), codes = case when p.check_step = 0 then x.codes else p.codes || x.codes end, verified_at = app.now(),
+       check_step = x.next_step, check_due_at = x.due_at, gray_rounds = x.gray_rounds,
        line_type = case when p.kind = 'phone' then coalesce(x.line_type, p.line_type, 'unknown') end,
        line_type_checked_at = case when p.kind = 'phone' and x.line_type is not null then app.now() else p.line_type_checked_at end,
        dnc_listed = case when x.dnc is null then p.dnc_listed else coalesce(p.dnc_listed, false) or x.dnc end,
        dnc_checked_at = case when x.dnc is null then p.dnc_checked_at else app.now() end
-  from jsonb_to_recordset(cast(:checks as jsonb)) as x(point_id bigint, verified boolean, status text, codes text[], line_type text, dnc boolean)
- where p.org_id = cast(:org_id as int) and p.id = x.point_id and p.verified_at is null
+  from jsonb_to_recordset(cast(:checks as jsonb)) as x(point_id bigint, step int, verified boolean, status text, codes text[], line_type text, dnc boolean, next_step int, due_at timestamptz, gray_rounds int)
+ where p.org_id = cast(:org_id as int) and p.id = x.point_id and p.check_step = x.step and (p.verified_at is null or p.check_due_at <= app.now())
 returning p.id, p.contact_id, p.kind, p.verified, cast(p.status as text) as status;
 
 -- name: touch_leads

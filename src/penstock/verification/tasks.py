@@ -1,9 +1,13 @@
-"""The pump of verification: claim unchecked points, buy checks in batches, write what they say."""
+"""The pump of verification: claim points whose check is due, buy checks in batches, write what they say.
+
+A kind of point is checked by a chain: the first check, and later ones that are asked where an earlier one left a colour
+they wait for. Every check writes its verdict, and which check follows when.
+"""
 
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -15,31 +19,19 @@ from penstock import journey
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
-from penstock.core.errors import NotConfigured
 from penstock.core.sqlfile import load
 from penstock.enrichment import Bought, CallRequest, Claim, Outcome
-from penstock.playbook import Check, Playbook
-from penstock.providers import Reply, account, email, phone
-from penstock.providers.checks import Checker, Report
+from penstock.providers import Reply, requests_per_s
+from penstock.providers.checks import Report
 from penstock.verification import rules
-from penstock.verification.rules import Meaning, Verdict
+from penstock.verification.chain import Chain, Desk
+from penstock.verification.rules import Meaning, Plan, Verdict
 
 SQL = load(__package__)
 STAGE = "verification"
-REGISTRIES = {"email": email.REGISTRY, "phone": phone.REGISTRY}
+GUESSED = "email_pattern"  # source of an address that was made from a name and a domain
 VERIFIED = {"email": "email_verified", "phone": "phone_verified"}
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """One kind of check of one playbook, ready to be bought."""
-
-    org_id: int
-    playbook: Playbook
-    terms: Check
-    checker: Checker
-    code_map: Mapping[str, Meaning]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +51,7 @@ class Checked:
     claim: Claim
     report: Report
     verdict: Verdict
+    charged: bool
 
 
 async def pump(ctx: Context, org_id: int) -> int:
@@ -67,22 +60,39 @@ async def pump(ctx: Context, org_id: int) -> int:
         await bank.doubt_abandoned(db, org_id)
     done = 0
     for playbook in ctx.playbooks.values():
-        for terms in playbook.checks:
-            done += await _do_kind(ctx, org_id, playbook, terms)
+        for kind in dict.fromkeys(terms.kind for terms in playbook.checks):
+            done += await _do_chain(ctx, Chain.of(ctx, org_id, playbook, kind))
     return done
 
 
-async def _do_kind(ctx: Context, org_id: int, playbook: Playbook, terms: Check) -> int:
-    try:
-        vendor = account(ctx.settings, terms.vendor, capability=terms.capability)
-    except NotConfigured as missing:
-        log.warning("vendor_not_connected", vendor=terms.vendor, fix=missing.fix)  # the points wait
-        return 0
-    async with ctx.db.tenant(org_id) as db:
+async def _do_chain(ctx: Context, chain: Chain) -> int:
+    """Every check of a chain in order, so that what one leaves to the next is done in the same run."""
+    await _end_rounds(ctx, chain)
+    done = 0
+    for step in chain.connected:
+        done += await _do_check(ctx, chain, step)
+    return done
+
+
+async def _end_rounds(ctx: Context, chain: Chain) -> None:
+    """Close the rounds whose next check nobody makes: its vendor was disconnected, or the playbook dropped it."""
+    served = [waiting for step in chain.connected for waiting in chain.stands_for(step)]
+    async with ctx.db.tenant(chain.org_id) as db:
+        left = await rows(db, SQL["left_behind"], **chain.where, steps=served)
+        plans = [
+            {"point_id": point["contact_point_id"], **_as_row(chain.given_up(point, clock.now()))} for point in left
+        ]
+        if plans:
+            await execute(db, SQL["end_round"], org_id=chain.org_id, plans=json.dumps(plans))
+
+
+async def _do_check(ctx: Context, chain: Chain, step: int) -> int:
+    terms, checker = chain.checks[step], chain.checkers[step]
+    assert checker is not None
+    async with ctx.db.tenant(chain.org_id) as db:
         known = await rows(db, SQL["code_map"], provider=terms.vendor, channel=terms.kind)
     code_map = {row["code"]: Meaning(row["is_verified"], row["status"], row["line_type"]) for row in known}
-    checker = REGISTRIES[terms.capability][terms.vendor](ctx.http, vendor)
-    desk = Desk(org_id, playbook, terms, checker, code_map)
+    desk = Desk(chain, step, checker, code_map)
     async with asyncio.TaskGroup() as group:
         lines = [group.create_task(_drain(ctx, desk)) for _ in range(ctx.settings.vendors.concurrency)]
     return sum(line.result() for line in lines)
@@ -122,22 +132,45 @@ async def _do_batch(ctx: Context, desk: Desk) -> int:
 async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
     """A batch of points with the ledger's word on each, committed; how many could not be opened; seconds to wait."""
     vendor, org_id = desk.terms.vendor, desk.org_id
-    rate = getattr(ctx.settings.vendors, vendor).requests_per_s
-    where = {"org_id": org_id, "kind": desk.terms.kind, "playbook": desk.playbook.name}
     async with ctx.db.tenant(org_id) as db:
-        points = await rows(db, SQL["claim"], **where, limit=desk.checker.batch_size)
+        points = await rows(
+            db, SQL["claim"], **desk.chain.where, steps=desk.chain.stands_for(desk.step), limit=desk.checker.batch_size
+        )
         if not points:
             return [], 0, 0.0
-        if wait_s := await bank.admit(db, org_id, vendor, requests_per_s=rate):
+        if wait_s := await bank.admit(db, org_id, vendor, requests_per_s=requests_per_s(ctx.settings, vendor)):
             return [], 0, wait_s
         opened = [(point, _open(ctx, org_id, point["value"])) for point in points]
         lost = [point["contact_point_id"] for point, value in opened if value is None]
         set_aside = await execute(db, SQL["mark_invalid"], org_id=org_id, ids=lost) if lost else 0
         usable = [(point, value) for point, value in opened if value is not None]
         requests = [_request(desk, point, value) for point, value in usable]
-        claims = await bank.reserve(ctx, db, org_id, requests)
+        claims = await _reserve(ctx, db, desk, [point for point, _ in usable], requests)
     asked = [Asked(point, value, claim) for (point, value), claim in zip(usable, claims, strict=True)]
     return asked, set_aside, 0.0
+
+
+async def _reserve(
+    ctx: Context, db: AsyncConnection, desk: Desk, points: Sequence[RowMapping], requests: Sequence[CallRequest]
+) -> list[Claim]:
+    """The ledger's word on each. An undecided answer that was free is no news to a point that has it: asked anew."""
+    claims = await bank.reserve(ctx, db, desk.org_id, requests)
+    stale = [
+        number
+        for number, (point, claim) in enumerate(zip(points, claims, strict=True))
+        if point["gray_rounds"] and claim.answer is not None and not claim.charged and _is_gray(desk, claim.answer)
+    ]
+    anew = await bank.reserve(ctx, db, desk.org_id, [replace(requests[number], fresh_days=1) for number in stale])
+    for number, claim in zip(stale, anew, strict=True):
+        claims[number] = claim
+    return claims
+
+
+def _is_gray(desk: Desk, answer: Mapping[str, Any]) -> bool:
+    try:
+        return rules.judge(desk.checker.read(answer).codes, desk.code_map).status == "gray"
+    except Exception:  # unreadable: `_judge` says so
+        return False
 
 
 def _open(ctx: Context, org_id: int, sealed: str) -> str | None:
@@ -157,7 +190,7 @@ def _request(desk: Desk, point: RowMapping, value: str) -> CallRequest:
         lead_id=point["lead_id"],
         contact_id=point["contact_id"],
         contact_point_id=point["contact_point_id"],
-        playbook=desk.playbook.name,
+        playbook=desk.chain.playbook.name,
     )
 
 
@@ -174,14 +207,15 @@ async def _buy(ctx: Context, desk: Desk, asked: Sequence[Asked]) -> Bought:
 
 def _judge(desk: Desk, asked: Sequence[Asked], bought: Bought) -> tuple[list[Checked], list[tuple[Asked, str]]]:
     """The points that are done, and those that failed with the reason. The others are still due."""
-    fresh = {claim.call_id: reply.raw for claim, reply in bought.answered}
+    fresh = {claim.call_id: reply for claim, reply in bought.answered}
     doubtful = {claim.call_id for claim in bought.in_doubt}
     refused = {claim.call_id: reason for claim, reason in bought.refused}
     checked: list[Checked] = []
     failed: list[tuple[Asked, str]] = []
     for item in asked:
         claim = item.claim
-        raw = fresh.get(claim.call_id) if claim.outcome is Outcome.RESERVED else claim.answer
+        reply = fresh.get(claim.call_id) if claim.outcome is Outcome.RESERVED else None
+        raw = reply.raw if reply is not None else claim.answer
         if raw is not None:
             try:
                 report = desk.checker.read(raw)
@@ -189,12 +223,20 @@ def _judge(desk: Desk, asked: Sequence[Asked], bought: Bought) -> tuple[list[Che
                 log.exception("vendor_answer_unreadable", vendor=desk.terms.vendor, call_id=claim.call_id)
                 failed.append((item, f"the answer cannot be read ({type(error).__name__})"))
             else:
-                checked.append(Checked(item.point, claim, report, rules.judge(report.codes, desk.code_map)))
+                verdict = _settled(item.point, rules.judge(report.codes, desk.code_map))
+                charged = reply.billable if reply is not None else claim.charged
+                checked.append(Checked(item.point, claim, report, verdict, charged))
         elif claim.call_id in refused and claim.outcome is Outcome.RESERVED:
             failed.append((item, refused[claim.call_id]))
         elif word := _never(claim, doubtful):
-            checked.append(Checked(item.point, claim, Report(codes=(word,)), rules.UNDECIDED))
+            verdict = _settled(item.point, rules.UNDECIDED)
+            checked.append(Checked(item.point, claim, Report(codes=(word,)), verdict, charged=True))
     return checked, failed
+
+
+def _settled(point: RowMapping, verdict: Verdict) -> Verdict:
+    earlier = Verdict(point["verified"], point["status"]) if point["check_step"] else None
+    return rules.settle(earlier, verdict, guessed=point["source"] == GUESSED)
 
 
 def _never(claim: Claim, doubtful: set[int | None]) -> str | None:
@@ -212,7 +254,7 @@ async def _record(db: AsyncConnection, desk: Desk, checked: Sequence[Checked], d
     if not checked:
         return 0
     org_id = desk.org_id
-    written = await rows(db, SQL["record"], org_id=org_id, checks=json.dumps([_check(item) for item in checked]))
+    written = await rows(db, SQL["record"], org_id=org_id, checks=json.dumps([_check(desk, item) for item in checked]))
     contacts = sorted({row["contact_id"] for row in written})
     leads = await rows(db, SQL["touch_leads"], org_id=org_id, contact_ids=contacts)
     await _suppress_litigators(db, desk, checked)
@@ -222,16 +264,25 @@ async def _record(db: AsyncConnection, desk: Desk, checked: Sequence[Checked], d
     return len(written)
 
 
-def _check(item: Checked) -> dict[str, Any]:
+def _check(desk: Desk, item: Checked) -> dict[str, Any]:
     line_type = item.report.line_type.value if item.report.line_type else item.verdict.line_type
+    rounds, colour = item.point["gray_rounds"], item.verdict.status
+    made = desk.chain.plan(desk.step, colour, at=clock.now(), gray_rounds=rounds, charged=item.charged)
     return {
         "point_id": item.point["contact_point_id"],
+        "step": item.point["check_step"],
         "verified": item.verdict.verified,
-        "status": item.verdict.status,
+        "status": colour,
         "codes": list(item.report.codes),
         "line_type": line_type,
         "dnc": item.report.dnc,
+        **_as_row(made),
     }
+
+
+def _as_row(made: Plan) -> dict[str, Any]:
+    due_at = made.due_at.isoformat() if made.due_at else None
+    return {"next_step": made.step, "due_at": due_at, "gray_rounds": made.gray_rounds}
 
 
 async def _suppress_litigators(db: AsyncConnection, desk: Desk, checked: Sequence[Checked]) -> None:
