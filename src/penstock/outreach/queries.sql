@@ -93,12 +93,20 @@ on conflict (org_id, campaign_id, lead_id) do update
        contact_point_id = excluded.contact_point_id
 returning e.lead_id, e.persona, e.campaign_id;
 
+-- name: dead_addresses
+-- Steps whose address a check, or a person, has called dead since the sequence began.
+select d.enrollment_id, d.lead_id, d.contact_point_id, d.current_step
+  from app.outreach_due d
+  join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id and p.kind = 'email' and p.status = 'red'
+ order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
+
 -- name: due
--- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting.
+-- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting; a dead address is left first.
 select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status
   from app.outreach_due d
   join app.campaigns c on c.org_id = d.org_id and c.id = d.campaign_id and c.is_active
   join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
+ where not exists (select 1 from app.contact_points p where p.org_id = d.org_id and p.id = d.contact_point_id and p.status = 'red')
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
 -- name: lock_writing
@@ -112,6 +120,7 @@ select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.pe
   from app.enrollments e
   join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
  where e.org_id = cast(:org_id as int) and e.id = any(cast(:ids as bigint[])) and e.state in ('active', 'paused') and e.next_execution_at <= app.now()
+   and not exists (select 1 from app.contact_points p where p.org_id = e.org_id and p.id = e.contact_point_id and p.status = 'red')
  order by e.next_execution_at, e.id
    for update of e, l skip locked;
 

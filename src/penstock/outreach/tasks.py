@@ -45,7 +45,7 @@ async def recover(ctx: Context, org_id: int) -> int:
 async def pump(ctx: Context, org_id: int) -> int:
     """Try every step that is due; gives how many were tried."""
     await post.settle(ctx, org_id)
-    tried = 0
+    tried = await _leave_dead_addresses(ctx, org_id)
     while True:
         async with ctx.db.tenant(org_id) as db:
             await execute(db, SQL["lock_writing"], org_id=org_id)
@@ -56,6 +56,29 @@ async def pump(ctx: Context, org_id: int) -> int:
         if not due:
             return tried
         tried += len(due)
+
+
+async def _leave_dead_addresses(ctx: Context, org_id: int) -> int:
+    """Sequences whose address turned red go on with the person's next best one, or end; gives how many."""
+    left = 0
+    while True:
+        async with ctx.db.tenant(org_id) as db:
+            dead = await rows(db, SQL["dead_addresses"], limit=PLANNED)
+        for row in dead:
+            async with ctx.db.tenant(org_id) as db:  # each by itself: it locks everybody who carries the address
+                await address_failed(
+                    ctx,
+                    db,
+                    org_id,
+                    lead_id=row["lead_id"],
+                    contact_point_id=row["contact_point_id"],
+                    enrollment_id=row["enrollment_id"],
+                    step=row["current_step"] + 1,
+                    detail="called dead by a check",
+                )
+        if not dead:
+            return left
+        left += len(dead)
 
 
 async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[int]:
