@@ -8,28 +8,13 @@ from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
+from town_companies import an_officer, companies, some_site, visit
 
 from penstock.town.business import odds
 from penstock.town.business.profiles import profile_url
 
 TOKEN = {"Authorization": "Bearer apify_1"}
 PROFILES = "/apify/v2/actors/penstock~profile-scraper/runs"
-
-
-def companies(bench, count: int = 3000):
-    return (bench.state.companies.company(number) for number in range(count))
-
-
-def an_officer(bench, **wanted: object):
-    """The first (company, term of now) with a company like that, the officer's mailbox in state `box`."""
-    box = wanted.pop("box", "live")
-    wanted = {"catch_all": False, "greylists": False, "domain_state": "mx"} | wanted
-    for company in companies(bench):
-        if all(getattr(company, name) == value for name, value in wanted.items()):
-            for term in company.terms:
-                if term.holds(bench.state.clock.now()) and term.person.mailboxes[0].state == box:
-                    return company, term
-    raise AssertionError(f"no officer at a company with {wanted}")
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -184,8 +169,6 @@ async def test_apify_refuses_in_its_own_shape(bench, token, path, status, kind):
 
 
 async def test_the_website_actor_reads_the_page_that_a_visitor_sees(bench):
-    from test_town_business_sites import some_site, visit
-
     site = some_site(bench)
     url = f"https://www.{site.company.domain}/news"
     path = "/apify/v2/acts/penstock~website-scraper/run-sync-get-dataset-items"

@@ -104,12 +104,6 @@ UNSUBSCRIBE: Final = (
     "Kindly delete my contact details.",
     "No more of these please, take me off.",
 )
-WRONG_PERSON: Final = (
-    "I no longer work there. You have the wrong person.",
-    "You have the wrong person, I have nothing to do with this.",
-    "Wrong person. I left {company} a while ago.",
-    "I'm not with {company} any more, wrong contact.",
-)
 OUT_OF_OFFICE: Final = (
     "I am out of the office until {back} with limited access to email.",
     "Thank you for your message. I am traveling and will respond when I return on {back}.",
@@ -131,7 +125,6 @@ BY_INTENT: Final[Mapping[str, tuple[str, ...]]] = {
     "referral": REFERRAL,
     "negative": NEGATIVE,
     "unsubscribe": UNSUBSCRIBE,
-    "wrong_person": WRONG_PERSON,
     "out_of_office": OUT_OF_OFFICE,
     "left_company": LEFT,
 }
