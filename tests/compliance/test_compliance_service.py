@@ -376,4 +376,4 @@ async def test_a_decision_on_file_names_nobody(ctx: Context) -> None:
     assert row is not None
     shown = str(dict(row))
     assert not any(secret in shown for secret in ("ada@", "Ada", "5550123", "Sample"))
-    assert row["reason"] == "ALLOWED" and row["rules_version"] == "rules-2026-11-20"
+    assert row["reason"] == "ALLOWED" and row["rules_version"] == "rules-2026-11-21"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from penstock.compliance.ruleset import BY_HAND
 from penstock.compliance.zones import Location
 
 Purpose = Literal["MARKETING", "REMINDER", "REPLY_INBOUND"]
@@ -44,8 +45,9 @@ class Suppression:
     channels: frozenset[str] | None = None
 
     def covers(self, channel: str) -> bool:
-        """Whether the bar stands on `channel`."""
-        return self.channels is None or channel in self.channels
+        """Whether the bar stands on `channel`. Nobody opts out of a platform's notes by name: they go with email."""
+        written = "email" if channel in BY_HAND else channel
+        return self.channels is None or written in self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ class Inbound:
 class Facts:
     """Everything known about one contact point of one lead's person, read in one snapshot.
 
-    `identifier` is the email address (lower case) or phone number (E.164) to be used; `identifier_ref` names it
-    without showing it. `source` is the category of the data source that gave the identifier. `attempts` are those to
+    `identifier` is the email address (lower case), phone number (E.164) or profile to be used; `identifier_ref` names
+    it without showing it. `source` is the category of the data source that gave the identifier. `attempts` are those to
     the person, over all leads.
     """
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from penstock.compliance.facts import Decision, Facts, Intent, inputs_hash
 from penstock.compliance.gates import GATES, Case, Gate
 from penstock.compliance.hours import outside
-from penstock.compliance.ruleset import CHANNELS, Policy, RuleSet
+from penstock.compliance.ruleset import BY_HAND, REACHES, Policy, RuleSet
 from penstock.compliance.zones import Place
 
 NOWHERE = Place((), ())
@@ -28,7 +28,7 @@ def may_contact(
     """
     if at.tzinfo is None:
         return _refuse(["SYS_CLOCK"], rules, where=NOWHERE, digest=inputs_hash(facts, intent, at))
-    if intent.channel not in CHANNELS:
+    if intent.channel not in REACHES:
         return _refuse(["SYS_INPUT"], rules, where=NOWHERE, digest=inputs_hash(facts, intent, at))
     at = at.astimezone(UTC)
     case = Case(facts, intent, rules, policy)
@@ -146,6 +146,8 @@ def _obligations(case: Case, at: datetime) -> list[str]:
         return ["AD_LABEL", "POSTAL_ADDRESS", "LIST_UNSUB"]
     if channel == "sms":
         return ["STOP_FOOTER"]
+    if channel in BY_HAND:
+        return ["NAME_SELLER", "SENT_BY_A_PERSON"]
     scripts = [f"STATE_SCRIPT:{state}" for state in case.place.states if case.rules.row(state).script]
     affirmative = not case.place.states or any(
         state in case.rules.limits.all_party_recording for state in case.place.states

@@ -19,10 +19,11 @@ import phonenumbers
 from penstock.compliance import standing
 from penstock.compliance.facts import PURPOSES, SELF_SUBMITTED, SKIP_TRACE, Attempt, Facts, Intent
 from penstock.compliance.hours import Doors, months_after, outside
-from penstock.compliance.ruleset import CHANNELS, Policy, RuleSet
+from penstock.compliance.ruleset import BY_HAND, REACHES, Policy, RuleSet
 from penstock.compliance.zones import Place, place
 
 DAY = timedelta(days=1)
+WRITTEN = ("email", *BY_HAND)
 EMAIL = re.compile(r"[^@\s,;<>]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 DIALLABLE = frozenset(
     {
@@ -45,7 +46,7 @@ class Case:
 
     @property
     def by_phone(self) -> bool:
-        return self.intent.channel != "email"
+        return self.intent.channel not in WRITTEN
 
     @property
     def is_reply(self) -> bool:
@@ -109,7 +110,7 @@ def rules_are_fresh(case: Case, at: datetime) -> bool:
 
 def input_is_known(case: Case, at: datetime) -> bool:
     intent, facts = case.intent, case.facts
-    known = intent.channel in CHANNELS and intent.purpose in PURPOSES and intent.seller_id == facts.seller_id
+    known = intent.channel in REACHES and intent.purpose in PURPOSES and intent.seller_id == facts.seller_id
     return known and facts.lead_found and facts.campaign_known and (not case.is_reply or _live_thread(case, at))
 
 
@@ -146,6 +147,8 @@ def identifier_is_valid(case: Case, at: datetime) -> bool:
     if case.by_phone:
         return _phone_facts(case.facts.identifier)[0]
     address = case.facts.identifier
+    if case.intent.channel in BY_HAND:
+        return bool(address)
     return EMAIL.fullmatch(address) is not None and address.rpartition("@")[2] not in case.rules.limits.alias_domains
 
 
@@ -166,7 +169,9 @@ def recipient_is_american(case: Case, at: datetime) -> bool:
         return False
     if case.by_phone:
         return _phone_facts(case.facts.identifier)[1] in {*case.rules.limits.phone_regions, None}
-    return case.facts.identifier.rpartition(".")[2].lower() not in case.rules.limits.foreign_email_suffixes
+    by_email = case.intent.channel == "email"
+    suffix = case.facts.identifier.rpartition(".")[2].lower() if by_email else ""
+    return suffix not in case.rules.limits.foreign_email_suffixes
 
 
 @lru_cache(maxsize=65536)
@@ -295,7 +300,7 @@ def _cap_opens(times: Iterable[datetime], count: int | None, window: timedelta, 
 
 def _state_cap_opens(case: Case, at: datetime) -> datetime | None:
     caps = [cap for state in case.place.states if (cap := case.rules.row(state).cap24) is not None]
-    times = [attempt.at for attempt in case.facts.attempts if attempt.channel != "email"]
+    times = [attempt.at for attempt in case.facts.attempts if attempt.channel not in WRITTEN]
     return _cap_opens(times, min(caps, default=None), DAY, at)
 
 

@@ -3,11 +3,13 @@
 select id, name, legal_name, postal_address, support_email, support_phone, public_url, policy from app.orgs where id = cast(:org_id as int)
 
 -- name: subjects
--- What is known of each contact point asked about, its person and its place; one row per question, in its order.
+-- What is known of each contact point asked about, its person and its place (the property, or where the company sits); one row per question, in
+-- its order.
 select q.n, l.id as lead_id, l.contact_id, l.playbook, p.id as contact_point_id, p.kind, p.value, p.source, p.line_type,
        p.line_type_checked_at, p.dnc_listed, p.dnc_checked_at, p.is_invalid, c.age, c.is_deceased, c.is_litigator, c.needs_review_since,
        c.created_at as contact_created_at, c.declared_state, c.declared_timezone, c.mailing_state, c.mailing_postal_code,
-       pr.state, pr.postal_code, pr.lat, pr.lng, k.id as campaign_id, k.cold_email,
+       coalesce(pr.state, co.state) as state, coalesce(pr.postal_code, co.postal_code) as postal_code, pr.lat, pr.lng, co.country, co.main_phone,
+       coalesce(g.url, c.profile_key) as profile, k.id as campaign_id, k.cold_email,
        (select max(other.last_reply_at) from app.leads other where other.org_id = l.org_id and other.contact_id = l.contact_id) as engaged_at
   from unnest(cast(:lead_ids as uuid[]), cast(:point_ids as bigint[]), cast(:campaign_ids as bigint[]))
        with ordinality as q(lead_id, point_id, campaign_id, n)
@@ -15,6 +17,8 @@ select q.n, l.id as lead_id, l.contact_id, l.playbook, p.id as contact_point_id,
   left join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
   left join app.contact_points p on p.org_id = l.org_id and p.id = q.point_id and p.contact_id = l.contact_id
   left join app.properties pr on pr.org_id = l.org_id and pr.id = l.property_id
+  left join app.companies co on co.org_id = l.org_id and co.id = l.company_id
+  left join app.pages g on g.org_id = l.org_id and g.contact_id = l.contact_id and g.url_type = 'profile'
   left join app.campaigns k on k.org_id = l.org_id and k.id = q.campaign_id
  order by q.n
 
@@ -137,7 +141,7 @@ select a.id
    and d.verdict = 'ALLOW' and d.valid_until >= app.now()
    and not exists (
      select 1 from app.suppressions s
-      where s.org_id = a.org_id and s.lifted_at is null and s.created_at >= a.reserved_at and a.channel = any(s.channels)
+      where s.org_id = a.org_id and s.lifted_at is null and s.created_at >= a.reserved_at and case a.channel when 'linkedin' then 'email' else a.channel end = any(s.channels)
         and ((s.value is null and s.contact_id = a.contact_id)
              or (s.kind in ('email', 'phone')
                  and s.value in (select p.value from app.contact_points p where p.org_id = a.org_id and p.contact_id = a.contact_id

@@ -22,6 +22,10 @@ import yaml
 from penstock.core.errors import NotConfigured
 
 CHANNELS = ("email", "sms", "voice_ai", "voice_live")
+"""What consents, opt-outs and suppressions name."""
+BY_HAND = ("linkedin",)
+"""What a person does on somebody else's platform: asked about like the others, barred by whatever bars email."""
+REACHES = (*CHANNELS, *BY_HAND)
 STATES = frozenset(
     re.findall(
         "..",
@@ -117,6 +121,8 @@ class Policy:
     voice_ai_per_30_days: int | None
     voice_live_per_day: int | None
     voice_live_per_7_days: int | None
+    linkedin_per_day: int | None
+    linkedin_per_7_days: int | None
     all_channels_per_day: int | None
     senior_per_day: int | None
     senior_from_age: int
@@ -139,6 +145,7 @@ class Policy:
             "sms": ((self.sms_per_day, 1), (self.sms_per_7_days, 7), (self.sms_per_30_days, 30)),
             "voice_ai": ((self.voice_ai_per_day, 1), (self.voice_ai_per_7_days, 7), (self.voice_ai_per_30_days, 30)),
             "voice_live": ((self.voice_live_per_day, 1), (self.voice_live_per_7_days, 7)),
+            "linkedin": ((self.linkedin_per_day, 1), (self.linkedin_per_7_days, 7)),
         }[channel]
 
     def with_settings(self, settings: Mapping[str, Any]) -> Policy:
@@ -263,7 +270,7 @@ def _reasons(table: list[Mapping[str, Any]]) -> Mapping[str, Reason]:
             rule=str(row["rule"]),
             cure=row.get("cure"),
         )
-        bad = reason.kind not in ("T", "A", "X") or set(reason.channels) - set(CHANNELS) or reason.code in reasons
+        bad = reason.kind not in ("T", "A", "X") or set(reason.channels) - set(REACHES) or reason.code in reasons
         if bad or (reason.kind != "T" and not reason.cure):
             raise RulesRefused(f"reason {reason.code} does not fit")
         reasons[reason.code] = reason

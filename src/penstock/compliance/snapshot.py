@@ -6,6 +6,7 @@ The facts of many contact points in a handful of statements, inside the caller's
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.compliance import evidence, ruleset, wording
 from penstock.compliance.facts import Attempt, Consent, Facts, Inbound, Intent, Scrub, Suppression
-from penstock.compliance.ruleset import CHANNELS, Policy
+from penstock.compliance.ruleset import BY_HAND, CHANNELS, REACHES, Policy
 from penstock.compliance.zones import Location
 from penstock.core.context import Context
 from penstock.core.db import one, rows
@@ -40,15 +41,16 @@ PERSON_WIDE = frozenset(
         "SUPP_PENDING_REVIEW",
     }
 )
+AMERICA = frozenset({"", "US", "USA", "UNITEDSTATES", "UNITEDSTATESOFAMERICA"})
 FLAGS = ("is_deceased", "SUPP_DECEASED_MINOR"), ("is_litigator", "SUPP_LEGAL")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question: may this lead be reached at this contact point, with this intent?"""
+    """One question: may this lead be reached at this contact point (None: at their profile), with this intent?"""
 
     lead_id: UUID | str
-    contact_point_id: int
+    contact_point_id: int | None
     intent: Intent
 
 
@@ -97,7 +99,8 @@ async def gather(ctx: Context, db: AsyncConnection, org_id: int, requests: Seque
     for request, row in zip(requests, found, strict=True):
         policy = policies.setdefault(row["playbook"], policy_of(ctx, org, row["playbook"]))
         facts = _facts(ctx, org, request, row, policy, file)
-        value = file.forms_of(row["value"])[0] if row["value"] is not None else None
+        sealed = row["value"] if request.intent.channel not in BY_HAND else None
+        value = file.forms_of(sealed)[0] if sealed is not None else None
         subjects.append(Subject(request, facts, policy, row["contact_id"], value))
     return subjects
 
@@ -158,9 +161,9 @@ class _File:
             self.forms[value] = self._ctx.sealer.forms(self._org_id, self._ctx.sealer.open(self._org_id, value))
         return self.forms[value]
 
-    def bars_on(self, contact_id: int, value: str) -> list[RowMapping]:
+    def bars_on(self, contact_id: int, value: str | None) -> list[RowMapping]:
         """Bars on the person, on this identifier, and person-wide ones that came by another identifier of theirs."""
-        own = set(self.forms_of(value))
+        own = set(self.forms_of(value)) if value is not None else set()
         wide = [
             bar
             for form in self.identifiers[contact_id]
@@ -169,18 +172,19 @@ class _File:
         ]
         return [*self._bars_of[contact_id], *wide]
 
-    def attempts_on(self, contact_id: int, value: str) -> list[RowMapping]:
+    def attempts_on(self, contact_id: int, value: str | None) -> list[RowMapping]:
         """Tries to reach the person, over all their leads, and tries on the identifier, whoever was meant."""
-        own = [tried for form in self.forms_of(value) for tried in self.attempts[form]]
+        forms = self.forms_of(value) if value is not None else ()
+        own = [tried for form in forms for tried in self.attempts[form]]
         return [*self.attempts[contact_id], *(tried for tried in own if self._whose(tried["contact_id"]) != contact_id)]
 
 
 def _facts(ctx: Context, org: RowMapping, request: Request, row: RowMapping, policy: Policy, file: _File) -> Facts:
     channel = request.intent.channel
-    known = (
-        row["value"] is not None and row["kind"] == ("email" if channel == "email" else "phone") and channel in CHANNELS
-    )
-    if not known:
+    by_hand = channel in BY_HAND
+    kind = "email" if channel == "email" else "phone"
+    known = row["profile"] is not None if by_hand else row["value"] is not None and row["kind"] == kind
+    if not known or channel not in REACHES:
         return Facts(
             identifier="",
             identifier_ref="",
@@ -189,21 +193,22 @@ def _facts(ctx: Context, org: RowMapping, request: Request, row: RowMapping, pol
             location=Location(),
             lead_found=False,
         )
-    plain = ctx.sealer.open(org["id"], row["value"])
-    contact = row["contact_id"]
+    contact, value = row["contact_id"], None if by_hand else row["value"]
+    plain = row["profile"] if value is None else ctx.sealer.open(org["id"], value)
     return Facts(
-        identifier="" if row["is_invalid"] else plain,
-        identifier_ref=f"cp:{row['contact_point_id']}",
-        source=_category(row["source"], policy),
+        identifier="" if row["is_invalid"] and not by_hand else plain,
+        identifier_ref=f"profile:{contact}" if by_hand else f"cp:{row['contact_point_id']}",
+        source=source_category("profile" if by_hand else row["source"], policy),
         seller_id=org["id"],
-        location=_location(row, plain if channel != "email" else None),
-        suppressions=(*_suppressions(file.bars_on(contact, row["value"])), *_flags(row)),
+        location=_location(row, plain if kind == "phone" and not by_hand else None),
+        suppressions=(*_suppressions(file.bars_on(contact, value)), *_flags(row)),
         consents=tuple(_consent(ctx, org, given) for given in file.consents[contact]),
         scrubs=_scrubs(row, policy),
-        attempts=tuple(_attempt(tried) for tried in file.attempts_on(contact, row["value"])),
+        attempts=tuple(_attempt(tried) for tried in file.attempts_on(contact, value)),
         inbound=file.inbound.get(str(request.lead_id)),
         line_type=row["line_type"],
         line_checked_at=row["line_type_checked_at"],
+        business_line=_is_business_line(row, file),
         engaged_at=row["engaged_at"],
         senior=row["age"] is not None and row["age"] >= policy.senior_from_age,
         campaign_known=request.intent.campaign_id is None or row["campaign_id"] is not None,
@@ -211,7 +216,15 @@ def _facts(ctx: Context, org: RowMapping, request: Request, row: RowMapping, pol
     )
 
 
-def _category(source: str, policy: Policy) -> str:
+def _is_business_line(row: RowMapping, file: _File) -> bool:
+    """A landline or VoIP number that the company publishes as its own. A wireless number never is one (TCPA-13)."""
+    published = row["main_phone"]
+    if published is None or row["value"] is None or row["line_type"] not in ("landline", "voip"):
+        return False
+    return bool(set(file.forms_of(published)) & set(file.forms_of(row["value"])))
+
+
+def source_category(source: str, policy: Policy) -> str:
     """The category of a named source; a name that is itself a prohibited category stays what it says."""
     name = source.lower()
     if name in policy.sources:
@@ -230,7 +243,13 @@ def _location(row: RowMapping, phone: str | None) -> Location:
         phone=phone,
         form_state=row["declared_state"],
         declared_zone=row["declared_timezone"],
+        country=_country(row["country"]),
     )
+
+
+def _country(written: str | None) -> str:
+    """A company's country; the United States where nobody wrote one."""
+    return "US" if re.sub(r"[^A-Z]", "", (written or "").upper()) in AMERICA else str(written)
 
 
 def _zip(code: str | None) -> str | None:
