@@ -90,14 +90,14 @@ async def test_a_run_goes_from_ready_to_its_end_with_the_clock_and_tells_its_web
     assert (told["eventType"], told["eventData"]["actorRunId"]) == ("ACTOR.RUN.SUCCEEDED", run["id"])
     assert headers["authorization"] == "Bearer s3"
     grade = bench.state.truth.grade()
-    assert grade["billed"]["apify"] == {"calls": 1, "items": 3, "cents": 3}
+    assert grade["billed"]["apify"] == {"calls": 1, "items": 3, "cents": 1.5}
     assert grade["business"]["pages"]["profile"] == {"fetched": 3, "twice": 0}
 
 
 async def test_waiting_ends_a_run_at_once_and_its_items_come_in_pages(bench):
     urls = members(bench, 5)
     run = (await start(bench, [*urls, "https://www.linkedin.com/in/nobody-here-1"], waitForFinish=30)).json()["data"]
-    assert run["status"] == "SUCCEEDED" and run["usageTotalUsd"] == 0.05
+    assert run["status"] == "SUCCEEDED" and run["usageTotalUsd"] == 0.025
     path = f"/apify/v2/actor-runs/{run['id']}/dataset/items"
     page = await bench.client.get(path, params={"offset": 4, "limit": 2, "token": "apify_1"})
     assert [item["url"] for item in page.json()] == [urls[4], "https://www.linkedin.com/in/nobody-here-1"]

@@ -146,3 +146,12 @@ def test_a_town_that_remembers_knows_its_people_after_a_restart(tmp_path):
         again = httpx.get(f"{town.http_url}/town/people", params={"phone": number}).json()
     assert again["mak"] == home["mak"]
     assert "Ada Sample" in [f"{person['first']} {person['last']}" for person in again["residents"] + again["outsiders"]]
+
+
+def test_answers_on_a_kept_connection_do_not_wait_for_an_acknowledgement():
+    with start_town() as town, httpx.Client(base_url=town.http_url) as client:
+        client.get("/town/clock")
+        began = time.monotonic()
+        for _ in range(25):
+            client.get("/town/clock")
+        assert time.monotonic() - began < 0.5  # 25 times 40 ms would be a second

@@ -51,8 +51,8 @@ PROFILE_ON_PAGE: Final = 0.30
 
 # --- Vendors ----------------------------------------------------------------------------------------------------------
 PRICES: Final = {  # tenths of a cent for each item that is billed
-    ("apify", "profile-scraper"): 10,
-    ("apify", "company-scraper"): 10,
+    ("apify", "profile-scraper"): 5,
+    ("apify", "company-scraper"): 5,
     ("apify", "website-scraper"): 2,
     ("zerobounce", "validate"): 8,
     ("neverbounce", "check"): 8,
