@@ -1,0 +1,6 @@
+"""What permits next door say about a property: the numeric pass over places and permits, its clusters and its proof.
+
+In: properties and the permits of one kind of work, as arrays. Out: what each property feels of its neighbours' permits,
+a score with reasons, clusters of activity, and a test against the permits that followed. What always holds: the same
+facts give the same answer to the bit, however the work is cut up; and nothing that came after a day counts on that day.
+"""

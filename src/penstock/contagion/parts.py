@@ -1,0 +1,106 @@
+"""The same pass cut up: by H3 cell for many processes or machines, or down to the few properties a new permit reaches.
+
+A part holds its own properties and every permit that can reach one of them (its halo), so it needs nothing else. Parts
+go to any `concurrent.futures.Executor`: a process pool, or a Dask client's `get_executor()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import h3.api.numpy_int as h3  # type: ignore[import-untyped]
+import numpy as np
+from scipy.spatial import cKDTree
+
+from penstock.contagion.arrays import NEIGHBOURS, Floats, Ints, Reach, Rows
+from penstock.contagion.field import Field
+from penstock.contagion.geometry import chord, earth_centred
+from penstock.contagion.neighbours import add_own, feel, z_order
+
+RESOLUTION = 6  # an H3 cell of 36 square kilometres: a few thousand homes of a town
+_MARGIN = 1 + 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Properties that are measured together, where they stand in the whole, and the permits that can reach them."""
+
+    rows: Ints
+    properties: Rows
+    field: Field
+
+
+def measure_parts(properties: Rows, field: Field, labels: Ints, executor: Executor | None = None) -> Rows:
+    """What `neighbours.measure` gives, to the bit, part by part: properties of one label make a part."""
+    made = np.zeros(len(properties), dtype=NEIGHBOURS)
+    parts = parts_of(properties, field, labels)
+    for rows, felt in executor.map(feel_part, parts) if executor else map(feel_part, parts):
+        made[rows] = felt
+    return add_own(properties, field, made)
+
+
+def feel_part(part: Part) -> tuple[Ints, Rows]:
+    """(rows, NEIGHBOURS) of a part. A pure function of its argument, to be run anywhere."""
+    return part.rows, feel(part.properties, part.field)
+
+
+def parts_of(properties: Rows, field: Field, labels: Ints) -> Iterator[Part]:
+    """A part for each label, one at a time, each with its halo of permits."""
+    if not len(properties):
+        return
+    xyz = earth_centred(properties["lat"], properties["lng"])
+    tree = cKDTree(field.xyz) if len(field.index) else None
+    order = np.argsort(labels, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        yield Part(rows, properties[rows], field.only(_halo(xyz[rows], tree, field.reach)))
+
+
+def by_cell(properties: Rows, resolution: int = RESOLUTION) -> Ints:
+    """A label for each property: its H3 cell."""
+    points = zip(properties["lat"].tolist(), properties["lng"].tolist(), strict=True)
+    cells = [h3.latlng_to_cell(lat, lng, resolution) for lat, lng in points]
+    return np.array(cells, dtype=np.uint64).astype(np.int64)
+
+
+def by_stretch(properties: Rows, stretches: int) -> Ints:
+    """A label for each property: so many stretches of equal size along the Z-order, for the cores of one machine."""
+    labels = np.empty(len(properties), dtype=np.int64)
+    if len(properties):
+        labels[z_order(properties["lat"], properties["lng"])] = (
+            np.arange(len(properties)) * stretches // len(properties)
+        )
+    return labels
+
+
+class Places:
+    """Properties kept ready for the question which of them a permit touches."""
+
+    def __init__(self, properties: Rows) -> None:
+        self.properties = properties
+        self._tree = cKDTree(earth_centred(properties["lat"], properties["lng"]))
+
+    def affected(self, permits: Rows, own: Ints, changed: Ints, reach: Reach) -> Ints:
+        """Positions of the properties whose NEIGHBOURS may differ after the permits at `changed` came in.
+
+        Those within reach, those of the same subdivision, and the permit's own. A new permit also says what the later
+        permits of its own property replaced, so whatever those reach is touched too.
+        """
+        mine = np.unique(own[changed][own[changed] >= 0])
+        touched = np.union1d(changed, np.flatnonzero(np.isin(own, mine)))
+        points = earth_centred(permits["lat"][touched], permits["lng"][touched])
+        found = self._tree.query_ball_point(points, chord(reach.area_ft) * _MARGIN)
+        codes = np.unique(permits["subdivision"][changed])
+        alike = np.flatnonzero(np.isin(self.properties["subdivision"], codes[codes >= 0]))
+        return np.unique(np.concatenate([mine, alike, *(np.asarray(each, dtype=np.int64) for each in found)]))
+
+
+def _halo(points: Floats, tree: cKDTree | None, reach: Reach) -> Ints:
+    """Positions of all permits in the box around the points, widened by the reach: a few too many do no harm."""
+    if tree is None:
+        return np.zeros(0, dtype=np.int64)
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = (high - low) / 2 + chord(reach.area_ft) * _MARGIN
+    cube = np.asarray(tree.query_ball_point((low + high) / 2, half.max(), p=np.inf), dtype=np.int64)
+    return np.sort(cube[(np.abs(tree.data[cube] - (low + high) / 2) <= half).all(axis=1)])
