@@ -1,30 +1,26 @@
 """A chain of checks: our own probe first, a vendor where it could not decide, and again when the time comes."""
 
 import inspect
-import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from checkworld import UNKNOWN, World, checkworld
 from factories import make_lead
 from ground import START
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
-from penstock.core.http import make_client
-from penstock.core.settings import Settings
 from penstock.playbook import Check
 from penstock.providers.email import REGISTRY, mail_hosts, mailprobe, verdicts, zerobounce
 from penstock.verification import tasks
-from probehouse import House, running
 
 ADA = "ada@acme.example"
 CHAIN = (
@@ -41,31 +37,7 @@ CHAIN = (
         gray_hours=24,
     ),
 )
-UNKNOWN = {"status": "unknown", "sub_status": "timeout_exceeded"}
-VALID = {"status": "valid", "sub_status": ""}
 PROBE_SOURCE = "".join(inspect.getsource(module) for module in (mailprobe, mail_hosts, verdicts))
-
-
-@dataclass
-class World:
-    """A mail server, name servers and a ZeroBounce that say what a test wants."""
-
-    ctx: Context
-    house: House
-    vendor: dict[str, dict[str, Any]] = field(default_factory=dict)
-    bought: list[str] = field(default_factory=list)
-
-    async def handle(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/dns":
-            answers = [{"preference": 10, "exchange": f"mx.{request.url.params['name']}"}]
-            return httpx.Response(200, json={"status": "NOERROR", "answers": answers})
-        asked = [item["email_address"] for item in json.loads(request.content)["email_batch"]]
-        self.bought += asked
-        batch = [{"address": address, **self.vendor.get(address, VALID)} for address in asked]
-        return httpx.Response(200, json={"email_batch": batch, "errors": []})
-
-    async def pump(self) -> int:
-        return await tasks.pump(self.ctx, 1)
 
 
 async def value(ctx: Context, sql: str) -> Any:
@@ -92,35 +64,15 @@ async def point(ctx: Context) -> dict[str, Any]:
 
 @pytest.fixture
 async def world(ctx: Context) -> AsyncIterator[World]:
-    async with running(House()) as house:
-        made = World(ctx, house)
-        async with make_client(transport=httpx.MockTransport(made.handle)) as client:
-            playbook = replace(ctx.playbooks["equity"], checks=CHAIN)
-            settings = settings_of(ctx, house)
-            made.ctx = replace(ctx, settings=settings, http=client, playbooks={"equity": playbook})
-            yield made
-
-
-def settings_of(ctx: Context, house: House) -> Settings:
-    given = ctx.settings
-    zerobounce = given.vendors.zerobounce.model_copy(
-        update={"key": SecretStr("k-0001"), "base_url": "http://zb.example"}
-    )
-    net = {"dns_url": "http://names.example/dns", "smtp_to": f"127.0.0.1:{house.port}"}
-    probe = {"helo_name": "probe.example", "seconds_per_domain": 0.0, "timeout_s": 2.0}
-    return given.model_copy(
-        update={
-            "vendors": given.vendors.model_copy(update={"zerobounce": zerobounce}),
-            "net": given.net.model_copy(update=net),
-            "probe": given.probe.model_copy(update=probe),
-        }
-    )
+    playbook = replace(ctx.playbooks["equity"], checks=CHAIN)
+    async with checkworld(replace(ctx, playbooks={"equity": playbook})) as made:
+        yield made
 
 
 async def test_who_the_probe_knows_costs_nothing(world: World) -> None:
     world.house.words["ada"] = "250 ok"
     await make_lead(world.ctx, email=ADA, verified=False)
-    assert await world.pump() == 1
+    assert await tasks.pump(world.ctx, 1) == 1
     found = await point(world.ctx)
     assert (found["status"], found["verified"], found["codes"]) == ("green", True, ["exists"])
     assert (found["check_step"], found["check_due_at"]) == (0, START + timedelta(days=90))
@@ -131,7 +83,7 @@ async def test_who_the_probe_knows_costs_nothing(world: World) -> None:
 async def test_who_the_probe_cannot_decide_is_bought_in_the_same_run(world: World) -> None:
     world.house.words["ada"] = "450 4.7.1 greylisted"
     await make_lead(world.ctx, email=ADA, verified=False)
-    assert await world.pump() == 2
+    assert await tasks.pump(world.ctx, 1) == 2
     found = await point(world.ctx)
     assert (found["status"], found["verified"], found["codes"]) == ("green", True, ["greylisted", "valid"])
     assert (found["check_step"], found["check_due_at"]) == (0, START + timedelta(days=60))
@@ -141,18 +93,18 @@ async def test_who_the_probe_cannot_decide_is_bought_in_the_same_run(world: Worl
 
 async def test_a_dead_mailbox_ends_the_round_and_is_never_asked_about_again(world: World) -> None:
     await make_lead(world.ctx, email=ADA, verified=False)
-    assert await world.pump() == 1
+    assert await tasks.pump(world.ctx, 1) == 1
     found = await point(world.ctx)
     assert (found["status"], found["check_due_at"], world.bought) == ("red", None, [])
     clock.hold(START + timedelta(days=400))
-    assert await world.pump() == 0
+    assert await tasks.pump(world.ctx, 1) == 0
 
 
 async def test_a_domain_that_accepts_all_stays_yellow_where_the_vendor_knows_no_more(world: World) -> None:
     world.house.words["*"] = "250 ok"
     world.vendor[ADA] = UNKNOWN
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     found = await point(world.ctx)
     assert (found["status"], found["verified"]) == ("yellow", False)
     assert found["codes"] == ["catch_all", "unknown", "timeout_exceeded"]
@@ -162,11 +114,11 @@ async def test_gray_is_asked_again_every_day_five_times_and_free_answers_are_not
     world.house.words["ada"] = "451 4.7.1 greylisted"
     world.vendor[ADA] = UNKNOWN
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     for day in range(1, 8):
-        assert await world.pump() == 0
+        assert await tasks.pump(world.ctx, 1) == 0
         clock.hold(START + timedelta(days=day))
-        await world.pump()
+        await tasks.pump(world.ctx, 1)
     assert len(world.bought) == 6  # the first time and five rounds more
     assert (await point(world.ctx))["gray_rounds"] == 6
     assert await value(world.ctx, "select sum(cost_cents) from app.vendor_calls") == 0
@@ -176,10 +128,10 @@ async def test_a_greylisting_server_lets_us_in_the_next_day(world: World) -> Non
     world.house.words["ada"] = "451 4.7.1 greylisted"
     world.vendor[ADA] = UNKNOWN
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     world.house.words["ada"] = "250 ok"
     clock.hold(START + timedelta(days=1))
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     found = await point(world.ctx)
     assert (found["status"], found["gray_rounds"], found["codes"]) == ("green", 0, ["exists"])
 
@@ -191,23 +143,23 @@ async def test_an_undecided_answer_that_was_paid_for_waits_for_the_end_of_its_wi
         world.ctx, "update app.verification_code_map set status = 'gray', is_verified = false where code = 'valid'"
     )
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     assert (await point(world.ctx))["check_due_at"] == START + timedelta(days=30)
     clock.hold(START + timedelta(days=29))
-    assert await world.pump() == 0
+    assert await tasks.pump(world.ctx, 1) == 0
     clock.hold(START + timedelta(days=30))
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     assert world.bought == [ADA, ADA]
 
 
 async def test_a_green_address_is_checked_anew_when_its_time_comes_and_may_die(world: World) -> None:
     world.house.words["ada"] = "250 ok"
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     await change(world.ctx, "update app.leads set scored_at = facts_changed_at")
     del world.house.words["ada"]
     clock.hold(START + timedelta(days=90))
-    assert await world.pump() == 1
+    assert await tasks.pump(world.ctx, 1) == 1
     found = await point(world.ctx)
     assert (found["status"], found["verified"], found["verified_at"]) == ("red", False, clock.now())
     assert await value(world.ctx, "select count(*) from app.scoring_due") == 1
@@ -217,10 +169,10 @@ async def test_one_value_of_many_people_is_bought_once_in_its_window(world: Worl
     world.house.words["ada"] = "451 4.7.1 greylisted"
     for name in ("One", "Two", "Three"):
         await make_lead(world.ctx, last_name=name, email=ADA, verified=False)
-    assert await world.pump() == 6
+    assert await tasks.pump(world.ctx, 1) == 6
     clock.hold(START + timedelta(days=20))
     await make_lead(world.ctx, last_name="Four", email=ADA, verified=False)
-    assert await world.pump() == 2
+    assert await tasks.pump(world.ctx, 1) == 2
     assert world.bought == [ADA]
     assert await value(world.ctx, "select count(*) from app.contact_points where status = 'green'") == 4
 
@@ -269,10 +221,10 @@ async def test_the_waterfall_waits_for_the_whole_round(world: World) -> None:
 async def test_a_person_whose_lead_is_over_is_not_checked_anew(world: World) -> None:
     world.house.words["ada"] = "250 ok"
     await make_lead(world.ctx, email=ADA, verified=False)
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     await change(world.ctx, "update app.leads set campaign_status = 'unsubscribed'")
     clock.hold(START + timedelta(days=90))
-    assert await world.pump() == 0
+    assert await tasks.pump(world.ctx, 1) == 0
     assert await value(world.ctx, "select count(*) from app.next_due where stage = 'verification'") == 0
 
 
@@ -280,7 +232,7 @@ async def test_a_guessed_address_at_a_domain_that_accepts_all_stays_yellow_whate
     world.house.words["*"] = "250 ok"
     await make_lead(world.ctx, email=ADA, verified=False)
     await change(world.ctx, "update app.contact_points set source = 'email_pattern'")
-    await world.pump()
+    await tasks.pump(world.ctx, 1)
     found = await point(world.ctx)
     assert (found["status"], found["verified"], found["codes"]) == ("yellow", False, ["catch_all", "valid"])
 

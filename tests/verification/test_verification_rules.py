@@ -8,16 +8,8 @@ from hypothesis import strategies as st
 
 from ground import START
 from penstock.playbook import Check
-from penstock.verification.rules import (
-    UNDECIDED,
-    WORST_FIRST,
-    Meaning,
-    Plan,
-    Verdict,
-    judge,
-    plan,
-    settle,
-)
+from penstock.providers.checks import UNDECIDED, WORST_FIRST, Meaning, Verdict, judge, settle
+from penstock.verification.rules import Plan, plan
 
 MAP = {
     "ES01": Meaning(True, "green"),

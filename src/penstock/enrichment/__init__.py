@@ -9,7 +9,7 @@ The ledger lives here; other stages that pay vendors buy through `reserve`, `buy
 """
 
 from penstock.enrichment.circuits import admit
-from penstock.enrichment.ledger import CallRequest, Claim, Outcome, close, doubt_abandoned, reserve
+from penstock.enrichment.ledger import CallRequest, Claim, Outcome, answer, close, doubt_abandoned, reserve
 from penstock.enrichment.purchase import PATIENCE_S, Bought, buy
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Claim",
     "Outcome",
     "admit",
+    "answer",
     "buy",
     "close",
     "doubt_abandoned",

@@ -95,7 +95,7 @@ async def _step_done(db: AsyncConnection, step: Step, read: Sequence[Read]) -> l
 
 
 async def _write_facts(ctx: Context, db: AsyncConnection, step: Step, read: Sequence[Read]) -> None:
-    source = step.terms.vendor
+    source = step.source
     facts = json.dumps([_facts(item) for item in read if item.found.matched])
     points = json.dumps(_points(ctx, step.org_id, read))
     where = {"org_id": step.org_id}

@@ -99,8 +99,8 @@ update app.vendor_calls set status = 'in_doubt', error = :error
  where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and status = 'reserved';
 
 -- name: doubt_abandoned
--- Whoever reserved these is gone, or has waited longer than any call lasts.
-update app.vendor_calls v set status = 'in_doubt', error = 'the worker died between reservation and answer'
+-- Whoever reserved these is gone, or has waited longer than any call lasts. What costs nothing may simply be asked again.
+update app.vendor_calls v set status = case when v.price_cents = 0 then 'released' else 'in_doubt' end, error = 'the worker died between reservation and answer'
  where v.org_id = cast(:org_id as int) and v.status = 'reserved'
    and (v.reserved_at < app.now() - interval '10 minutes'
         or v.worker_id = any(cast(:dead as uuid[])));

@@ -16,6 +16,37 @@ update app.leads l set waterfall_step = cast(:step as int) + 1, scored_at = null
    and l.waterfall_step = cast(:step as int) and (p.address_line1 is null or coalesce(p.city, p.postal_code) is null or c.kind = 'company')
 returning l.id, case when c.kind = 'company' then 'the owner is a company' else 'no full address' end as why;
 
+-- name: pass_unfindable
+-- Nobody to find an address for: reachable already, gone from there, no person, no name, or a company without a domain of its own.
+-- Whose address is still to be checked waits for that, and whose company has no keys yet for those.
+update app.leads l set waterfall_step = cast(:step as int) + 1, scored_at = null
+  from app.enrichment_due d
+  join app.contacts c on c.org_id = d.org_id and c.id = d.contact_id
+  join app.leads dl on dl.org_id = d.org_id and dl.id = d.lead_id
+  left join app.companies co on co.org_id = dl.org_id and co.id = dl.company_id
+ cross join lateral (
+       select case when exists (select 1 from app.contact_points p where p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and p.status in ('green', 'yellow') and not p.is_invalid and p.check_step = 0) then 'an address is known'
+                   when c.kind = 'company' then 'no person' when c.left_company_at is not null then 'left the company' when coalesce(c.full_name, c.last_name, c.first_name) is null then 'no name'
+                   when co.id is null or (co.domain is null and co.keys_at is not null) then 'no domain' end as why) w
+ where d.org_id = l.org_id and d.lead_id = l.id and l.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step = cast(:step as int)
+   and l.waterfall_step = cast(:step as int) and w.why is not null
+returning l.id, w.why;
+
+-- name: claim_people
+-- The oldest people at a step who have no address that could be written to, and none that is being checked. Locked until the reservation is committed.
+select l.id as lead_id, l.contact_id, l.property_id, coalesce(c.first_name, '') as first_name, coalesce(c.last_name, '') as last_name, coalesce(c.full_name, '') as full_name, co.domain
+  from app.enrichment_due d
+  join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
+  join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id and c.kind = 'person' and c.left_company_at is null
+  join app.companies co on co.org_id = l.org_id and co.id = l.company_id and co.domain is not null
+ where d.org_id = cast(:org_id as int) and d.playbook = :playbook and d.waterfall_step = cast(:step as int) and coalesce(c.full_name, c.last_name, c.first_name) is not null
+   and not exists (select 1 from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id and p.kind = 'email' and not p.is_invalid
+                      and (p.status in ('green', 'yellow') or p.verified_at is null or p.check_step > 0))
+   and not exists (select 1 from app.vendor_calls v where v.org_id = l.org_id and v.lead_id = l.id and v.status = 'reserved' and v.contact_point_id is null)
+ order by d.first_seen_at, l.id
+ limit cast(:limit as int)
+   for update of l skip locked;
+
 -- name: claim
 -- The oldest leads at a step whose answer nobody is waiting for. Locked until the reservation is committed.
 select l.id as lead_id, l.contact_id, l.property_id,

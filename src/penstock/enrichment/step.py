@@ -18,3 +18,8 @@ class Step:
     index: int
     terms: WaterfallStep
     finder: ContactFinder
+
+    @property
+    def source(self) -> str:
+        """Where the points it finds are said to come from."""
+        return "email_pattern" if self.terms.capability == "finder" else self.terms.vendor

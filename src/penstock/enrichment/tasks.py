@@ -14,18 +14,17 @@ from penstock.core.context import Context
 from penstock.core.db import execute, rows
 from penstock.core.errors import NotConfigured
 from penstock.core.sqlfile import load
-from penstock.enrichment import circuits, ledger
+from penstock.enrichment import circuits, ledger, questions
 from penstock.enrichment.facts import Answered, write
 from penstock.enrichment.ledger import CallRequest, Claim, Outcome
 from penstock.enrichment.purchase import PATIENCE_S, Bought, buy
 from penstock.enrichment.step import STAGE, Step
 from penstock.playbook import Playbook, WaterfallStep
-from penstock.providers import Reply, account, append, skiptrace
+from penstock.providers import Reply, requests_per_s
 from penstock.providers.contacts import Subject
 
 SQL = load(__package__)
 log = structlog.get_logger(__name__)
-REGISTRIES = {"append": append.REGISTRY, "skiptrace": skiptrace.REGISTRY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ async def _pass_over(ctx: Context, org_id: int, playbook: Playbook, index: int, 
         passed = 0
         if terms.when == "still_missing":
             passed = await execute(db, SQL["pass_contactable"], **where)
-        unaskable = await rows(db, SQL["pass_unaskable"], **where)
+        unaskable = await rows(db, SQL[questions.OF[terms.capability].pass_over], **where)
         events = [_skipped(row["id"], terms, row["why"]) for row in unaskable]
         await journey.announce(db, org_id, events)
     return passed + len(unaskable)
@@ -76,11 +75,10 @@ def _skipped(lead_id: object, terms: WaterfallStep, why: str) -> journey.Event:
 async def _do_step(ctx: Context, org_id: int, playbook: Playbook, index: int, terms: WaterfallStep) -> int:
     """Buy a step for all leads that stand at it, several batches at a time."""
     try:
-        vendor = account(ctx.settings, terms.vendor, capability=terms.capability)
+        finder = questions.connect(ctx, org_id, playbook, terms)
     except NotConfigured as missing:
         log.warning("vendor_not_connected", vendor=terms.vendor, fix=missing.fix)  # the leads wait
         return 0
-    finder = REGISTRIES[terms.capability][terms.vendor](ctx.http, vendor)
     step = Step(org_id, playbook, index, terms, finder)
     async with asyncio.TaskGroup() as group:
         lines = [group.create_task(_drain(ctx, step)) for _ in range(ctx.settings.vendors.concurrency)]
@@ -126,32 +124,26 @@ async def _do_batch(ctx: Context, step: Step) -> int:
 async def _claim(ctx: Context, step: Step) -> tuple[list[Asked], float]:
     """A batch of leads with the ledger's word on each, committed; or the seconds to wait before asking again."""
     where = {"org_id": step.org_id, "playbook": step.playbook.name, "step": step.index, "limit": step.finder.batch_size}
-    vendor = step.terms.vendor
-    rate = getattr(ctx.settings.vendors, vendor).requests_per_s
+    vendor, question = step.terms.vendor, questions.OF[step.terms.capability]
+    rate = requests_per_s(ctx.settings, vendor)
     async with ctx.db.tenant(step.org_id) as db:
-        leads = await rows(db, SQL["claim"], **where)
+        leads = await rows(db, SQL[question.claim], **where)
         if not leads:
             return [], 0.0
         if wait_s := await circuits.admit(db, step.org_id, vendor, requests_per_s=rate):
             return [], wait_s
-        subjects = [_subject(lead) for lead in leads]
-        requests = [_request(step, lead, subject) for lead, subject in zip(leads, subjects, strict=True)]
+        subjects = [question.subject(lead) for lead in leads]
+        keys = [question.key(lead, subject) for lead, subject in zip(leads, subjects, strict=True)]
+        requests = [_request(step, lead, key) for lead, key in zip(leads, keys, strict=True)]
         claims = await ledger.reserve(ctx, db, step.org_id, requests)
     return [Asked(*found) for found in zip(leads, subjects, claims, strict=True)], 0.0
 
 
-def _subject(lead: RowMapping) -> Subject:
-    names = ("first_name", "last_name", "line1", "unit", "city", "state", "postal_code")
-    return Subject(**{name: lead[name] for name in names})
-
-
-def _request(step: Step, lead: RowMapping, subject: Subject) -> CallRequest:
-    """The question to the ledger. The address hash tells spellings of one address apart from two addresses."""
-    where = lead["addr_hash"] or subject.key()
+def _request(step: Step, lead: RowMapping, key: str) -> CallRequest:
     return CallRequest(
         vendor=step.terms.vendor,
         operation=step.terms.operation,
-        request_key=f"{where}|{Subject(subject.first_name, subject.last_name).key()}",
+        request_key=key,
         price_cents=step.terms.price_cents,
         fresh_days=step.terms.fresh_days,
         lead_id=lead["lead_id"],

@@ -1,4 +1,4 @@
-"""What a vendor that checks a phone number or an email address is asked and can answer, in our own words."""
+"""What a vendor that checks a phone number or an email address is asked and can answer, and what the answer means."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from penstock.core.errors import ProviderError
+from penstock.playbook import Check
 from penstock.providers import Reply
 from penstock.providers.contacts import LineType
 
@@ -59,3 +60,63 @@ async def one_by_one(values: Sequence[str], ask: Callable[[str], Awaitable[Reply
     if len(errors) == len(replies) and len({type(error) for error in errors}) == 1:
         raise errors[0]
     return replies
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One row of the code map. status: green, yellow, red or gray."""
+
+    is_verified: bool
+    status: str
+    line_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What goes onto the point."""
+
+    verified: bool
+    status: str
+    line_type: str | None = None
+
+
+UNDECIDED = Verdict(verified=False, status="gray")
+WORST_FIRST = ("red", "yellow", "gray", "green")
+
+
+def judge(codes: Sequence[str], code_map: Mapping[str, Meaning]) -> Verdict:
+    """The verdict over all codes of one check. The worst colour counts; a red point is never verified.
+
+    Codes that the map does not know are informative (a breach, a cache) and change nothing; only such codes: undecided.
+    """
+    known = [code_map[code] for code in codes if code in code_map]
+    if not known:
+        return UNDECIDED
+    colours = {meaning.status for meaning in known}
+    status = next(colour for colour in WORST_FIRST if colour in colours)
+    return Verdict(
+        verified=status != "red" and any(meaning.is_verified for meaning in known),
+        status=status,
+        line_type=next((meaning.line_type for meaning in known if meaning.line_type), None),
+    )
+
+
+def settle(earlier: Verdict | None, now: Verdict, *, guessed: bool) -> Verdict:
+    """The verdict of a chain so far: the last check that could decide has the word.
+
+    `earlier`: what the checks before it in this round came to; None for the first. `guessed`: the address was made from
+    a pattern, not given by anybody: at a domain that accepts all no vendor's word makes it green.
+    """
+    if earlier is None:
+        return now
+    if now.status == "gray":
+        return earlier
+    if guessed and earlier.status == "yellow" and now.status == "green":
+        return earlier
+    return now
+
+
+def next_check(chain: Sequence[Check], runnable: Sequence[bool], step: int, colour: str) -> int | None:
+    """The check that follows `step` on `colour`, among those whose vendor is connected; None: the round is over."""
+    later = range(step + 1, len(chain))
+    return next((number for number in later if runnable[number] and colour in chain[number].after), None)

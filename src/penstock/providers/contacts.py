@@ -30,7 +30,10 @@ class OwnerCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The person and place to look up. `unit` is the apartment or suite; names may be empty, the address may not."""
+    """The person and place to look up. `unit` is the apartment or suite; names may be empty, the address may not.
+
+    A person at work has a `domain` instead of an address. `reference` is ours: it is sent to nobody.
+    """
 
     first_name: str = ""
     last_name: str = ""
@@ -39,6 +42,8 @@ class Subject:
     city: str = ""
     state: str = ""
     postal_code: str = ""
+    domain: str = ""
+    reference: str = ""
 
     @property
     def full_name(self) -> str:
@@ -48,7 +53,7 @@ class Subject:
     def key(self) -> str:
         """The same text for every spelling of this question: case, spacing, punctuation and ZIP+4 do not count."""
         words = (self.first_name, self.last_name, self.line1, self.unit, self.city, self.state, self.postal_code[:5])
-        return "|".join(_plain(word) for word in words)
+        return "|".join(_plain(word) for word in (*words, *([self.domain] if self.domain else [])))
 
 
 @dataclass(frozen=True, slots=True)

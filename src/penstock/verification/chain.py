@@ -14,9 +14,9 @@ from penstock.core.context import Context
 from penstock.core.errors import NotConfigured
 from penstock.playbook import Check, Playbook
 from penstock.providers import email, phone
-from penstock.providers.checks import Checker
+from penstock.providers.checks import Checker, Meaning, next_check
 from penstock.verification import rules
-from penstock.verification.rules import Meaning, Plan
+from penstock.verification.rules import Plan
 
 CONNECT = {"email": email.connect, "phone": phone.connect}
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class Chain:
         return [step, *(before for before in absent if self._follows(before, "gray") == step)]
 
     def _follows(self, step: int, colour: str) -> int | None:
-        return rules.next_check(self.checks, self.runnable, step, colour)
+        return next_check(self.checks, self.runnable, step, colour)
 
     def plan(self, step: int, colour: str, *, at: datetime, gray_rounds: int, charged: bool) -> Plan:
         """What follows a check that left the point `colour`."""

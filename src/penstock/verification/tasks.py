@@ -22,10 +22,9 @@ from penstock.core.db import execute, rows
 from penstock.core.sqlfile import load
 from penstock.enrichment import Bought, CallRequest, Claim, Outcome
 from penstock.providers import Reply, requests_per_s
-from penstock.providers.checks import Report
-from penstock.verification import rules
+from penstock.providers.checks import UNDECIDED, Meaning, Report, Verdict, judge, settle
 from penstock.verification.chain import Chain, Desk
-from penstock.verification.rules import Meaning, Plan, Verdict
+from penstock.verification.rules import Plan
 
 SQL = load(__package__)
 STAGE = "verification"
@@ -168,7 +167,7 @@ async def _reserve(
 
 def _is_gray(desk: Desk, answer: Mapping[str, Any]) -> bool:
     try:
-        return rules.judge(desk.checker.read(answer).codes, desk.code_map).status == "gray"
+        return judge(desk.checker.read(answer).codes, desk.code_map).status == "gray"
     except Exception:  # unreadable: `_judge` says so
         return False
 
@@ -223,20 +222,20 @@ def _judge(desk: Desk, asked: Sequence[Asked], bought: Bought) -> tuple[list[Che
                 log.exception("vendor_answer_unreadable", vendor=desk.terms.vendor, call_id=claim.call_id)
                 failed.append((item, f"the answer cannot be read ({type(error).__name__})"))
             else:
-                verdict = _settled(item.point, rules.judge(report.codes, desk.code_map))
+                verdict = _settled(item.point, judge(report.codes, desk.code_map))
                 charged = reply.billable if reply is not None else claim.charged
                 checked.append(Checked(item.point, claim, report, verdict, charged))
         elif claim.call_id in refused and claim.outcome is Outcome.RESERVED:
             failed.append((item, refused[claim.call_id]))
         elif word := _never(claim, doubtful):
-            verdict = _settled(item.point, rules.UNDECIDED)
+            verdict = _settled(item.point, UNDECIDED)
             checked.append(Checked(item.point, claim, Report(codes=(word,)), verdict, charged=True))
     return checked, failed
 
 
 def _settled(point: RowMapping, verdict: Verdict) -> Verdict:
     earlier = Verdict(point["verified"], point["status"]) if point["check_step"] else None
-    return rules.settle(earlier, verdict, guessed=point["source"] == GUESSED)
+    return settle(earlier, verdict, guessed=point["source"] == GUESSED)
 
 
 def _never(claim: Claim, doubtful: set[int | None]) -> str | None:
