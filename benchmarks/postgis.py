@@ -77,7 +77,7 @@ def load(db: psycopg.Connection[Any], properties: Rows, permits: Rows) -> None:
 
 
 def ask(db: psycopg.Connection[Any], reach: Reach) -> tuple[Rows, Rows]:
-    """(near, block, area) counts (n, 3) and feet to the nearest permit within the area (n; NaN: none) of all properties."""
+    """(near, block, area) counts (n, 3) and feet to the nearest permit in the area (n; NaN: none), by property id."""
     radii = {name: getattr(reach, f"{name}_ft") * FOOT for name in ("near", "block", "area")}
     found = db.execute(ASK, radii).fetchall()
     return np.array([row[:3] for row in found]), np.array([row[3] for row in found], dtype=np.float64) / FOOT
