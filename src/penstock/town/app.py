@@ -16,7 +16,9 @@ from penstock.town.business.dns import NameServer
 from penstock.town.business.front import Front
 from penstock.town.calcom import CalCom
 from penstock.town.control import Control
+from penstock.town.geocoder import Geocoder
 from penstock.town.melissa import Melissa
+from penstock.town.socrata import Socrata
 from penstock.town.state import TownState
 from penstock.town.vapi import Vapi
 
@@ -25,9 +27,9 @@ def make_app(town: TownState) -> ASGIApp:
     """The town: websites of companies by Host header, everything else by path.
 
     Base URLs: /melissa, /batchdata/api/v1, /vapi, /calcom, /apify/v2, /zerobounce/v2, /neverbounce/v4.2,
-    /millionverifier/api/v3; the town's own paths are /town/… and /truth.
+    /millionverifier/api/v3, /socrata/{domain}, /census; the town's own paths are /town/… and /truth.
     """
-    checkers = Checkers(town)
+    checkers, portals = Checkers(town), Socrata(town)
     inside = Starlette(
         routes=[
             Mount("/melissa", routes=Melissa(town).routes()),
@@ -38,6 +40,8 @@ def make_app(town: TownState) -> ASGIApp:
             Mount("/zerobounce/v2", routes=checkers.zerobounce_routes()),
             Mount("/neverbounce/v4.2", routes=checkers.neverbounce_routes()),
             Mount("/millionverifier/api/v3", routes=checkers.millionverifier_routes()),
+            Mount("/socrata", routes=portals.routes()),
+            Mount("/census/geocoder", routes=Geocoder(town, portals.cities.values()).routes()),
             *NameServer(town).routes(),
             *Control(town).routes(),
         ],

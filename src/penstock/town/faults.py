@@ -14,7 +14,7 @@ WEBHOOK_FAULTS: Final = ("duplicate_webhook", "webhook_before_response")
 RUN_FAULTS: Final = ("run_failed",)  # Apify: the run ends half-way
 VENDORS: Final = (
     "melissa", "batchdata", "vapi", "calcom", "mail", "smtp", "sites", "dns", "apify", "zerobounce", "neverbounce",
-    "millionverifier",
+    "millionverifier", "socrata", "census",
 )  # fmt: skip
 HOLD_SECONDS: Final = 60.0  # how long a request that "times out" is held before the connection is dropped
 
