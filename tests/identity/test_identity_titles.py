@@ -27,7 +27,7 @@ DECIDED = {
         Vice President and CFO;
         """,
     ("CFO", 2): """
-        Controller; Comptroller; Corporate Controller; Treasurer; Secretary/Treasurer; Secretary-Treasurer; VP
+        Controller; TREAS; Comptroller; Corporate Controller; Treasurer; Secretary/Treasurer; Secretary-Treasurer; VP
         Finance; V.P. of Finance; Vice President, Finance; SVP Finance & Administration; Director of Finance;
         Finance Director; Head of Finance; Financial Director; Managing Director, Finance; Chief Accounting
         Officer; VP Finance and Operations;

@@ -24,9 +24,9 @@ from penstock.core.context import Context
 from penstock.core.db import rows, scalar
 from penstock.core.errors import InvalidInput
 from penstock.intake import service
-from penstock.intake.mapping import FIELDS, INPUTS
 from penstock.intake.reader import BadFile
 from penstock.intake.service import UploadReport, import_file
+from penstock.intake.vocabulary import FIELDS, INPUTS
 
 HEADER = ["Address", "Unit #", "City", "State", "Zip", "County", "APN", "Owner 1 First Name", "Owner 1 Last Name"]
 HEADER += ["Mailing Address", "Mailing City", "Mailing State", "Mailing Zip", "Est. Value", "Last Sale Recording Date"]
@@ -160,7 +160,7 @@ async def test_a_real_county_file_is_conserved_and_nothing_of_it_is_taken_twice(
     ("data", "says"),
     [
         (b"", "empty"),
-        (b"PK\x03\x04" + b"\0" * 100, "Excel"),
+        (b"PK\x03\x04" + b"\0" * 100, "damaged or locked"),
         (b"address^zip\n1 A St^33602\n", "one column only"),
         (b"owner,value\nAda,5\n", "lacks a street address"),
         (

@@ -12,7 +12,8 @@ import pytest
 from penstock.core.errors import InvalidInput
 from penstock.intake.mapping import describe, named_maps, plan
 from penstock.intake.reader import BadFile, Rejection
-from penstock.intake.records import Reading, Record, read
+from penstock.intake.reading import Reading, read
+from penstock.intake.records import Record
 
 TODAY = date(2026, 11, 30)
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).parents[3] / "shared"))
@@ -209,7 +210,7 @@ def test_every_named_map_says_what_it_is_for_and_is_told_by_its_header() -> None
         assert one.about
         assert one.source
         for header in one.recognise:
-            assert plan([*one.columns, *one.splits, *header, "BLOCK", "LOT"], "auto").name == one.name
+            assert plan([*one.columns, *one.splits, *header, "BLOCK", "LOT"], "auto", one.subject).name == one.name
 
 
 def test_an_apartment_of_a_cooperative_is_a_place_of_its_own_and_one_of_a_condominium_has_its_lot() -> None:

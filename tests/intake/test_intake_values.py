@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.core.states import CODES
 from penstock.intake import addresses, normalise
 
 TODAY = date(2026, 11, 30)
@@ -69,7 +70,7 @@ def test_states(found: str, code: str | None) -> None:
 
 
 def test_there_are_56_states_districts_and_territories() -> None:
-    assert len(normalise.CODES) == 56
+    assert len(CODES) == 56
 
 
 @pytest.mark.parametrize(

@@ -144,10 +144,12 @@ def _short(value: Any) -> Any:
 
 @command
 async def import_(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV, plain or gz.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV (plain or gz), .xlsx, .xls.")
+    ],
     map_name: Annotated[str, typer.Option("--map", help="auto, a named map, or the path of a YAML map.")] = "auto",
     playbook: Annotated[
-        str | None, typer.Option(help="Whose leads the rows become; needed when there are several.")
+        str | None, typer.Option(help="Whose leads the rows become; by default the only one about properties.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="Where the records come from; the map knows by default.")] = None,
     json: JsonFile = None,
@@ -157,9 +159,15 @@ async def import_(
     async with session() as ctx:
         with progress(file.name) as update:
             report = await intake.import_file(
-                ctx, ctx.settings.org_id, path=file, playbook=playbook or _only_playbook(ctx), map_name=map_name,
-                source=source, progress=update, actor="cli",
-            )  # fmt: skip
+                ctx,
+                ctx.settings.org_id,
+                path=file,
+                playbook=intake.choose_playbook(ctx.playbooks, playbook),
+                map_name=map_name,
+                source=source,
+                progress=update,
+                actor="cli",
+            )
         rejected = await _rejections(ctx, report.upload_id) if report.rejected else []
     write_json(report.as_json(), json)
     if str(json) != "-":
@@ -179,6 +187,8 @@ def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[A
     )
     if rejected:
         answers.print(table("Rejected", ["field", "reason", "fix", "rows"], rejected, right=["rows"]))
+    if report.made:
+        answers.print(table("Made", ["what", "count"], list(report.made.items()), right=["count"]))
     if report.warnings:
         answers.print(table("Left empty", ["field: reason", "cells"], list(report.warnings.items()), right=["cells"]))
 
@@ -186,12 +196,6 @@ def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[A
 async def _rejections(ctx: Context, upload_id: Any) -> list[tuple[Any, ...]]:
     async with ctx.db.tenant(ctx.settings.org_id) as db:
         return [tuple(row.values()) for row in await rows(db, SQL["rejections"], id=upload_id)]
-
-
-def _only_playbook(ctx: Context) -> str:
-    if len(ctx.playbooks) == 1:
-        return next(iter(ctx.playbooks))
-    raise fail(f"say which playbook: --playbook {' or '.join(sorted(ctx.playbooks))}", Code.BAD_INPUT)
 
 
 @command

@@ -4,6 +4,6 @@ In come files of any make; out go staged rows for identity, and an account of ev
 read = inserted + updated + duplicate in file + rejected, and a crash leaves nothing half-written.
 """
 
-from penstock.intake.service import UploadReport, import_file
+from penstock.intake.service import UploadReport, choose_playbook, import_file
 
-__all__ = ["UploadReport", "import_file"]
+__all__ = ["UploadReport", "choose_playbook", "import_file"]

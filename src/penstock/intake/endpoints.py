@@ -19,6 +19,7 @@ from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.problems import Problem
 from penstock.core.sqlfile import load
 from penstock.intake.receiving import Wanted, receive, refused_as_duplicate
+from penstock.intake.service import choose_playbook
 
 SQL = load(__package__)
 PAGE = 1000  # rejected rows read at once
@@ -72,7 +73,7 @@ async def upload_file(
     request: Request,
     ctx: Ctx,
     playbook: Annotated[
-        str | None, Query(description="whose leads the rows become; needed if there are several")
+        str | None, Query(description="whose leads the rows become; by default the only one about properties")
     ] = None,
     map: Annotated[str, Query(description="auto, or a named map")] = "auto",
     source: Annotated[str, Query(description="where the records come from; the map's by default", max_length=80)] = "",
@@ -87,8 +88,7 @@ async def upload_file(
     """
     if map.endswith((".yaml", ".yml")):
         raise InvalidInput("over HTTP only named maps can be used", fix="use map=auto or the name of a map")
-    only = next(iter(ctx.playbooks)) if len(ctx.playbooks) == 1 else ""
-    wanted = Wanted(playbook or only, map, source, name)
+    wanted = Wanted(choose_playbook(ctx.playbooks, playbook), map, source, name)
     try:
         upload_id = await receive(ctx, x_key_id or key, request.headers, request.stream(), wanted)
     except Conflict as error:

@@ -1,6 +1,6 @@
 """Which column of a file means what: named maps, a map of one's own as YAML, or by the words of the header.
 
-A map says nothing about how a value is cleaned; it only brings cells to fields (`FIELDS` and `INPUTS`).
+A map says nothing about how a value is cleaned; it only brings cells to the fields and inputs of a vocabulary.
 """
 
 import re
@@ -16,59 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from penstock.core.errors import InvalidInput
 from penstock.intake.reader import BadFile
-
-# What a record has, beside its phones and emails. Cleaning is in `records`.
-FIELDS: Final = [
-    "vendor_record_id",
-    "vendor_list_id",
-    "mak",
-    "apn",
-    "state",
-    "county",
-    "address_line1",
-    "address_line2",
-    "city",
-    "postal_code",
-    "zip4",
-    "lat",
-    "lng",
-    "land_use",
-    "year_built",
-    "bedrooms",
-    "bathrooms",
-    "building_sqft",
-    "lot_sqft",
-    "property_value",
-    "estimated_equity",
-    "mortgage_balance",
-    "last_sale_date",
-    "last_sale_price",
-    "owner_first_name",
-    "owner_last_name",
-    "owner_full_name",
-    "owner_company",
-    "age",
-    "owner_occupied",
-    "mailing_line1",
-    "mailing_line2",
-    "mailing_city",
-    "mailing_state",
-    "mailing_postal_code",
-    "do_not_mail",
-    "litigator",
-    "deceased_owner",
-]
-# What a column may also bring: things that cleaning takes apart into fields.
-INPUTS: Final = [
-    "owner_name",
-    "owner_name_2",
-    "full_address",
-    "city_state",
-    "mailing_full_address",
-    "mailing_city_state",
-    "lot_acres",
-    "half_bathrooms",
-]
+from penstock.intake.vocabulary import VOCABULARIES, Subject, Vocabulary
 
 _CONTACT = re.compile(
     r"^(?P<kind>phone|phonenumber|cell|cellphone|mobile|mobilephone|landline|otherphone|other|homephone|workphone|voip)"
@@ -119,6 +67,7 @@ class MapFile(_Strict):
 
     name: str
     about: str = ""
+    subject: Subject = "property"
     source: str | None = None
     recognise: list[list[str]] = []
     last_name_first: bool = False
@@ -127,6 +76,8 @@ class MapFile(_Strict):
     joins: dict[str, Join] = {}
     splits: dict[str, list[str]] = {}
     lookups: dict[str, Lookup] = {}
+    facts: dict[str, str] = {}
+    scales: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +97,7 @@ class Plan:
     name: str
     source: str | None
     header: list[str]
+    subject: Subject = "property"
     last_name_first: bool = False
     constants: dict[str, str] = field(default_factory=dict)
     columns: list[tuple[int, str]] = field(default_factory=list)
@@ -154,6 +106,8 @@ class Plan:
     joins: list[tuple[list[int], str, Join, tuple[int, re.Pattern[str]] | None]] = field(default_factory=list)
     phones: list[PhoneColumn] = field(default_factory=list)
     emails: list[int] = field(default_factory=list)
+    facts: list[tuple[int, str]] = field(default_factory=list)
+    scales: dict[str, int] = field(default_factory=dict)
 
     def fields(self) -> set[str]:
         """Every field and input some row may get a value for."""
@@ -167,6 +121,7 @@ class Plan:
             | {i for i, _ in self.splits}
             | {i for i, _, _ in self.lookups}
             | set(self.emails)
+            | {i for i, _ in self.facts}
         )
         used |= {i for places, _, _, _ in self.joins for i in places}
         used |= {i for phone in self.phones for i in (phone.number, phone.type, phone.dnc) if i is not None}
@@ -195,18 +150,20 @@ class Plan:
         return raw
 
 
-def plan(header: list[str], map_name: str = "auto") -> Plan:
+def plan(header: list[str], map_name: str = "auto", subject: Subject = "property") -> Plan:
     """The map of that name laid over the header. `map_name` is auto, a named map, or the path of a YAML file.
 
     Raises BadFile where the file lacks what a record must have, InvalidInput where there is no such map.
     """
+    vocabulary = VOCABULARIES[subject]
     if map_name == "auto":
-        chosen = next((named for named in named_maps().values() if recognises(named, header)), None)
-        made = _by_map(chosen, header) if chosen else _by_words(header)
+        maps = (named for named in named_maps().values() if named.subject == subject)
+        chosen = next((named for named in maps if recognises(named, header)), None)
+        made = _by_map(chosen, header) if chosen else _by_words(header, vocabulary)
     else:
-        made = _by_map(_named(map_name), header)
+        made = _by_map(_named(map_name, subject), header)
     _contact_columns(made)
-    _require(made)
+    _require(made, vocabulary)
     return made
 
 
@@ -217,13 +174,6 @@ def named_maps() -> Mapping[str, MapFile]:
     found = [_parse(file.read_text("utf-8"), file.name) for file in folder.iterdir() if file.name.endswith(".yaml")]
     found.sort(key=lambda one: -max((len(headers) for headers in one.recognise), default=0))
     return {one.name: one for one in found}
-
-
-@lru_cache(maxsize=1)
-def synonyms() -> Mapping[str, list[str]]:
-    """Field to the header words that mean it, the surest first."""
-    text = (resources.files(__package__) / "synonyms.yaml").read_text("utf-8")
-    return {name: [plain(word) for word in words] for name, words in yaml.safe_load(text).items()}
 
 
 def plain(header: str) -> str:
@@ -237,19 +187,24 @@ def recognises(one: MapFile, header: Iterable[str]) -> bool:
     return any(have.issuperset(plain(name) for name in wanted) for wanted in one.recognise)
 
 
-def _named(map_name: str) -> MapFile:
-    if found := named_maps().get(map_name):
-        return found
+def _named(map_name: str, subject: Subject) -> MapFile:
     path = Path(map_name)
-    if path.suffix not in {".yaml", ".yml"}:
+    found = named_maps().get(map_name)
+    if found is None and path.suffix in {".yaml", ".yml"}:
+        try:
+            found = _parse(path.read_text("utf-8"), map_name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"The map {map_name!r} cannot be read: {error}.") from error
+    there = ", ".join(name for name, one in named_maps().items() if one.subject == subject)
+    if found is None:
         raise InvalidInput(
-            f"There is no map named {map_name!r}. There are: auto, {', '.join(named_maps())}; "
-            "or give the path of a .yaml file."
+            f"There is no map named {map_name!r}. There are: auto, {there}; or the path of a .yaml file."
         )
-    try:
-        return _parse(path.read_text("utf-8"), map_name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The map {map_name!r} cannot be read: {error}.") from error
+    if found.subject != subject:
+        raise InvalidInput(
+            f"The map {map_name!r} is for a {found.subject}, the playbook for a {subject}. Use: {there}."
+        )
+    return found
 
 
 def _parse(text: str, where: str) -> MapFile:
@@ -259,7 +214,7 @@ def _parse(text: str, where: str) -> MapFile:
         raise InvalidInput(f"The map {where!r} is not YAML: {error}") from error
     except (ValidationError, TypeError) as error:
         raise InvalidInput(f"The map {where!r} is not as docs/reference/maps.md says: {error}") from error
-    known = {*FIELDS, *INPUTS}
+    known = VOCABULARIES[made.subject].known
     named = {*made.constants, *made.columns.values(), *made.joins, *made.lookups}
     named |= {name for names in made.splits.values() for name in names}
     if wrong := sorted(named - known):
@@ -276,7 +231,9 @@ def _by_map(one: MapFile, header: list[str]) -> Plan:
     def place(name: str) -> int | None:
         return at.get(plain(name))
 
-    made = Plan(one.name, one.source, header, one.last_name_first, dict(one.constants))
+    made = Plan(one.name, one.source, header, one.subject, one.last_name_first, dict(one.constants))
+    made.scales = dict(one.scales)
+    made.facts = [(i, name) for column, name in one.facts.items() if (i := place(column)) is not None]
     made.columns = [(i, name) for column, name in one.columns.items() if (i := place(column)) is not None]
     made.splits = [(i, names) for column, names in one.splits.items() if (i := place(column)) is not None]
     made.lookups = [
@@ -297,11 +254,11 @@ def _by_map(one: MapFile, header: list[str]) -> Plan:
     return made
 
 
-def _by_words(header: list[str]) -> Plan:
-    made = Plan("auto", None, header)
+def _by_words(header: list[str], vocabulary: Vocabulary) -> Plan:
+    made = Plan("auto", None, header, vocabulary.subject)
     words = [plain(name) for name in header]
-    for name, meaning in synonyms().items():
-        for word in meaning:
+    for name, meaning in vocabulary.words().items():
+        for word in map(plain, meaning):
             if word in words:
                 made.columns.append((words.index(word), name))
     if not made.fields() & {"city", "postal_code", "city_state", "full_address"}:
@@ -331,23 +288,29 @@ def _contact_columns(made: Plan) -> None:
             made.phones.append(PhoneColumn(places["number"], places.get("type"), places.get("dnc"), _KIND_OF.get(kind)))
 
 
-def _require(made: Plan) -> None:
-    have = made.fields()
+def _require(made: Plan, vocabulary: Vocabulary) -> None:
+    have, words = made.fields(), vocabulary.words()
+    if vocabulary.subject == "company":
+        if not have & {"company_name", "any_name"}:
+            raise _lacks(made.header, "the name of a company", words["company_name"][:6])
+        return
     street = "address_line1" in have
     placed = "postal_code" in have or "city_state" in have or {"city", "state"} <= have
     if "full_address" in have or (street and placed) or {"apn", "state", "county"} <= have:
         return
     missing = "a ZIP code, or a city and a state" if street else "a street address"
-    words = synonyms()
     wanted = (
         words["address_line1"][:6]
         if not street
         else [*words["postal_code"][:3], *words["city"][:3], *words["state"][:3]]
     )
-    raise BadFile(
-        f"Row 1 (the header) lacks {missing} (or else a parcel number with state and county). "
-        f"It has: {_listed(made.header)}. Name a column for it, for example {', '.join(wanted)}; "
-        "or give a map of your own with --map FILE.yaml."
+    raise _lacks(made.header, f"{missing} (or else a parcel number with state and county)", wanted)
+
+
+def _lacks(header: list[str], missing: str, words: list[str]) -> BadFile:
+    return BadFile(
+        f"Row 1 (the header) lacks {missing}. It has: {_listed(header)}. "
+        f"Name a column for it, for example {', '.join(words)}; or give a map of your own with --map FILE.yaml."
     )
 
 
@@ -369,6 +332,7 @@ def describe(one: Plan) -> dict[str, Any]:
     columns |= {one.header[i]: " + ".join(names) for i, names in one.splits}
     columns |= {one.header[i]: name for i, name, _ in one.lookups}
     columns |= {one.header[i]: name for places, name, _, _ in one.joins for i in places}
+    columns |= {one.header[i]: f"fact {name}" for i, name in one.facts}
     columns |= {one.header[phone.number]: "phone" for phone in one.phones} | {
         one.header[i]: "email" for i in one.emails
     }

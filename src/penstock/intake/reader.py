@@ -24,8 +24,8 @@ SAMPLE: Final = 64 * 1024  # bytes looked at to tell encoding and delimiter
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 MAGIC: Final = (
-    (b"PK\x03\x04", "an Excel workbook or a zip archive", "open it in a spreadsheet and save it as CSV (UTF-8)"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "open it in a spreadsheet and save it as CSV (UTF-8)"),
+    (b"PK\x03\x04", "a workbook or zip archive inside gzip", "unpack it once"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook inside gzip", "unpack it once"),
     (b"%PDF", "a PDF", "export the list as CSV from the system that made the PDF"),
     (b"\x1f\x8b", "gzip inside gzip", "unpack it once"),
     (b"PAR1", "a Parquet file", "export it as CSV"),
@@ -126,7 +126,7 @@ class Table:
         while not cells[-1].strip():
             cells.pop()  # a delimiter at the end of the line is harmless
         header = [" ".join(cell.split()) for cell in cells]
-        _check_names(header)
+        check_names(header)
         if len(header) == 1:
             raise BadFile(
                 f"Row 1 (the header) has one column only, {header[0][:80]!r}: its columns are not divided by a comma, "
@@ -140,13 +140,8 @@ class Table:
             if not any(cell.strip() for cell in cells[width:]):
                 del cells[width:]
                 return None
-            name = self.header[-1]
-            return (
-                name,
-                f"has {_fields(len(cells))} where the header has {width}; "
-                f"the surplus begins after column {width}, {name!r}",
-                f"put quotes around values that contain a {DELIMITERS[self.delimiter]}, or remove the surplus fields",
-            )
+            field, reason, fix = surplus(len(cells), self.header)
+            return field, reason, f"put quotes around values that contain a {DELIMITERS[self.delimiter]}, or {fix}"
         name = self.header[len(cells)]
         return (
             name,
@@ -311,21 +306,35 @@ def _widths(sample: list[str], mark: str) -> list[int]:
     return found
 
 
-def _check_names(header: list[str]) -> None:
+def check_names(header: list[str], row: int = 1) -> None:
+    """Raises BadFile where the names in row `row` cannot be told apart."""
     places: dict[str, int] = {}
     for place, name in enumerate(header, start=1):
         if not name:
-            raise BadFile(f"Row 1 (the header): column {place} has no name. Name it or delete the column.")
+            raise BadFile(f"Row {row} (the header): column {place} has no name. Name it or delete the column.")
         if _UNREADABLE.search(name):
             raise BadFile(
-                f"Row 1 (the header): the name of column {place} is not readable text. Save the file as UTF-8."
+                f"Row {row} (the header): the name of column {place} is not readable text. Save the file as UTF-8."
             )
         if first := places.get(name.casefold()):
             raise BadFile(
-                f"Row 1 (the header): columns {first} and {place} are both named {name!r}. "
+                f"Row {row} (the header): columns {first} and {place} are both named {name!r}. "
                 "Rename or delete one of them."
             )
         places[name.casefold()] = place
+
+
+def surplus(count: int, header: list[str]) -> tuple[str, str, str]:
+    """(field, reason, fix) of a row with more fields than the header."""
+    reason = f"has {_fields(count)} where the header has {len(header)}; the surplus begins after column {len(header)}"
+    return header[-1], f"{reason}, {header[-1]!r}", "remove the surplus fields"
+
+
+def row_text(cells: list[str]) -> str:
+    """A row as one line of CSV."""
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().rstrip("\r\n")
 
 
 def _quoting_trouble(error: str, header: list[str]) -> tuple[str | None, str, str]:

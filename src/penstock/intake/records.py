@@ -4,19 +4,17 @@ A value that makes no sense is dropped and counted as a warning where the row ca
 where nothing else says which place it is.
 """
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from penstock.intake import addresses, normalise, owners
-from penstock.intake.mapping import FIELDS, Plan, plan
+from penstock.intake.mapping import Plan
 from penstock.intake.normalise import Memo
-from penstock.intake.reader import Rejection, Row, Table
+from penstock.intake.reader import Rejection, Row, row_text
+from penstock.intake.vocabulary import FIELDS
 
 EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(FIELDS), "address_numbered": False, "phones": (), "emails": ()}
 ACRE_SQFT: Final = 43_560
@@ -31,32 +29,6 @@ class Record(NamedTuple):
 
     row_number: int
     values: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Reading:
-    """A file being read: its plan, and what was counted on the way."""
-
-    table: Table
-    plan: Plan
-    today: date
-    rows: int = 0
-    rejected: int = 0
-    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def __iter__(self) -> Iterator[Record | Rejection]:
-        clean = RowCleaner(self.plan, self.today, self.warnings)
-        for row in self.table.rows():
-            self.rows += 1
-            made = row if isinstance(row, Rejection) else clean(row)
-            self.rejected += isinstance(made, Rejection)
-            yield made
-
-
-def read(stream: BinaryIO, map_name: str, today: date) -> Reading:
-    """The file opened and its columns understood; iterate for its records. Raises BadFile before the first row."""
-    table = Table(stream)
-    return Reading(table, plan(table.header, map_name), today)
 
 
 class RowCleaner:
@@ -94,7 +66,7 @@ class RowCleaner:
         if (joint := raw.get("apn_unit")) and out["apn"] and out["address_line2"]:
             out["apn"] += joint + out["address_line2"]
         if problem := self._place_problem(out, raw, trouble):
-            return self._reject(row, *problem)
+            return Rejection(row.number, *problem, row_text(row.cells))
         self._facts(raw, out, trouble)
         self._mailing(raw, out, trouble)
         self._owner(raw, out)
@@ -218,11 +190,6 @@ class RowCleaner:
         out["phones"] = tuple(phones.values())
         emails = (self._try("email", self._email, cells[i], trouble) for i in self._plan.emails)
         out["emails"] = tuple(dict.fromkeys(email for email in emails if email))
-
-    def _reject(self, row: Row, name: str, reason: str, fix: str) -> Rejection:
-        line = io.StringIO()
-        csv.writer(line, delimiter=",").writerow(row.cells)
-        return Rejection(row.number, name, reason, fix, line.getvalue().rstrip("\r\n"))
 
 
 def _simple(today: date) -> dict[str, Callable[[str], Any]]:

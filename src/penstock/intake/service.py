@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,8 +27,12 @@ from penstock.core.db import copy_in, execute, one, scalar
 from penstock.core.errors import Conflict, InvalidInput
 from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
+from penstock.intake.company_staging import company_values
 from penstock.intake.reader import Rejection
-from penstock.intake.records import Reading, read
+from penstock.intake.reading import Reading, read
+from penstock.intake.records import Record
+from penstock.intake.vocabulary import Subject
+from penstock.playbook import Playbook
 
 SQL: Final = load(__package__)
 # Where the value of each column of the staging table stands among a row's values.
@@ -44,7 +49,10 @@ Progress = Callable[[int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class UploadReport:
-    """What became of an upload. The four outcomes add up to `rows_read`; warnings are counted by "field: reason"."""
+    """What became of an upload. The four outcomes add up to `rows_read`; warnings are counted by "field: reason".
+
+    `made`: of companies, how many of them and of their people are new, and how many slots were filled.
+    """
 
     upload_id: UUID
     state: str
@@ -56,6 +64,7 @@ class UploadReport:
     rejected: int
     warnings: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    made: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, under the names that reports and the command line use."""
@@ -68,6 +77,7 @@ class UploadReport:
             "rows": rows,
             "warnings": self.warnings,
             "seconds": round(self.seconds, 3),
+            **({"made": self.made} if self.made else {}),
         }
 
 
@@ -84,14 +94,14 @@ async def import_file(
     progress: Progress | None = None,
     actor: str = "cli",
 ) -> UploadReport:
-    """Import a file, or a binary stream, as leads of a playbook. The same file may be imported again: it updates.
+    """Import a file, or a binary stream, for a playbook: its leads, or the companies and people they come from.
+    The same file may be imported again: it updates.
 
     `source` defaults to the map's, else to "file". An upload of the same content that a dying process left unfinished
     is taken up again. Raises InvalidInput (BadFile where the file is at fault); then nothing is written but the upload
     with its error.
     """
-    if playbook not in ctx.playbooks:
-        raise InvalidInput(f"there is no playbook {playbook!r}", fix=f"use one of: {', '.join(ctx.playbooks)}")
+    _subject(ctx, playbook)
     if (path is None) == (stream is None):
         raise ValueError("give either path or stream")
     with _opened(path, stream) as file:
@@ -117,7 +127,7 @@ async def merge_upload(
         file.seek(0)
         try:
             async with ctx.db.tenant(org_id) as db:
-                return await _merge(db, ctx.sealer, org_id, upload_id, file, progress or (lambda rows, phase: None))
+                return await _merge(ctx, db, org_id, upload_id, file, progress or (lambda rows, phase: None))
         except InvalidInput as error:
             await fail(ctx, org_id, upload_id, str(error))
             raise
@@ -138,27 +148,26 @@ async def fail(ctx: Context, org_id: int, upload_id: UUID, error: str) -> None:
 
 
 async def _merge(
-    db: AsyncConnection, sealer: Sealer, org_id: int, upload_id: UUID, file: BinaryIO, progress: Progress
+    ctx: Context, db: AsyncConnection, org_id: int, upload_id: UUID, file: BinaryIO, progress: Progress
 ) -> UploadReport:
     started, started_at = clock.stopwatch(), clock.now()
     upload = await one(db, SQL["claim"], upload_id=upload_id)
     if upload is None:
         raise Conflict("another process is at work on this upload, or it has ended")
-    reading = read(file, upload["map_name"], clock.now().date())
+    reading = read(file, upload["map_name"], clock.now().date(), _subject(ctx, upload["playbook"]))
     source = upload["source"] or reading.plan.source or "file"
     refused: list[Rejection] = []
-    await identity.open_staging(db)
-    await copy_in(db, "incoming", identity.STAGED, _staged(reading, refused, sealer, org_id, progress))
-    merged = await identity.merge_staged(
+    merge = _merge_companies if reading.plan.subject == "company" else _merge_properties
+    merged, made = await merge(
         db,
         org_id,
-        upload_id=upload_id,
-        source=source,
-        playbook=upload["playbook"],
-        actor=upload["actor"],
-        progress=lambda phase: progress(reading.rows, phase),
+        _records(reading, refused, progress),
+        ctx.sealer,
+        upload,
+        source,
+        lambda at: progress(reading.rows, at),
     )
-    await _write_refused(db, sealer, org_id, upload_id, refused)
+    await _write_refused(db, ctx.sealer, org_id, upload_id, refused)
     report = UploadReport(
         upload_id,
         "done",
@@ -170,25 +179,85 @@ async def _merge(
         reading.rejected,
         {f"{name}: {reason}": count for (name, reason), count in sorted(reading.warnings.items())},
         clock.stopwatch() - started,
+        made,
     )
     await _finish(db, report, source, started_at)
     progress(reading.rows, "done")
     return report
 
 
-def _staged(
-    reading: Reading, refused: list[Rejection], sealer: Sealer, org_id: int, progress: Progress
-) -> Iterator[tuple[Any, ...]]:
-    """The accepted rows as the staging table wants them; the others go to `refused`."""
+async def _merge_properties(
+    db: AsyncConnection,
+    org_id: int,
+    records: Iterator[Record],
+    sealer: Sealer,
+    upload: RowMapping,
+    source: str,
+    progress: Callable[[str], None],
+) -> tuple[identity.Merged, dict[str, int]]:
+    await identity.open_staging(db)
+    await copy_in(db, "incoming", identity.STAGED, (_property_values(row, sealer, org_id) for row in records))
+    merged = await identity.merge_staged(
+        db, org_id, upload_id=upload["id"], source=source, playbook=upload["playbook"], actor=upload["actor"],
+        progress=progress,
+    )  # fmt: skip
+    return merged, {}
+
+
+async def _merge_companies(
+    db: AsyncConnection,
+    org_id: int,
+    records: Iterator[Record],
+    sealer: Sealer,
+    upload: RowMapping,
+    source: str,
+    progress: Callable[[str], None],
+) -> tuple[identity.MergedCompanies, dict[str, int]]:
+    await identity.open_companies(db)
+    staged = (company_values(row, sealer, org_id) for row in records)
+    await copy_in(db, "companies_in", identity.STAGED_COMPANY, staged)
+    progress("companies")
+    merged = await identity.merge_companies(
+        db, org_id, upload_id=upload["id"], source=source, playbook=upload["playbook"]
+    )
+    made = {"companies": merged.companies, "people": merged.people, "slots_filled": merged.slots_filled}
+    return merged, made | {"said_for_two_slots": merged.said_for_two}
+
+
+_MERGES: Final = {"property": _merge_properties, "company": _merge_companies}
+
+
+def choose_playbook(playbooks: Mapping[str, Playbook], named: str | None) -> str:
+    """The named playbook, else the only one, else the only one about properties. Raises InvalidInput."""
+    properties = [name for name, one in playbooks.items() if one.subject == "property"]
+    only = next((names[0] for names in (list(playbooks), properties) if len(names) == 1), None)
+    if (chosen := named or only) in playbooks:
+        return str(chosen)
+    trouble = f"there is no playbook {named!r}" if named else "there are several playbooks"
+    raise InvalidInput(trouble, fix=f"name one of: {', '.join(playbooks)}")
+
+
+def _subject(ctx: Context, playbook: str) -> Subject:
+    return ctx.playbooks[choose_playbook(ctx.playbooks, playbook)].subject
+
+
+def _records(reading: Reading, refused: list[Rejection], progress: Progress) -> Iterator[Record]:
+    """The accepted rows; the others go to `refused`."""
     for row in reading:
         if reading.rows % REPORT_EVERY == 0:
             progress(reading.rows, "reading")
         if isinstance(row, Rejection):
             refused.append(row)
-            continue
-        values = row.values
-        values["row_number"], values["points"] = row.row_number, _points(values, sealer, org_id)
-        yield _AS_STAGED(values)
+        else:
+            yield row
+
+
+def _property_values(row: Record, sealer: Sealer, org_id: int) -> tuple[Any, ...]:
+    """The record as the staging table wants it."""
+    values = row.values
+    values["row_number"], values["points"] = row.row_number, _points(values, sealer, org_id)
+    staged: tuple[Any, ...] = _AS_STAGED(values)
+    return staged
 
 
 def _points(values: dict[str, Any], sealer: Sealer, org_id: int) -> str | None:
