@@ -40,6 +40,7 @@ OF_PLAYBOOKS = {
     "/* promise */": "select null::uuid as lead_id, 0 as lead_score",
     "/* quality */": "select null::uuid as lead_id, 0::numeric as quality, false as has_email",
     "/* audience */": "select 0::bigint as company_id, 0::bigint as contact_id, null::company.role_code_t as role_code",
+    "/* window */": "select 0::bigint as company_id, null::text as cause, '{}'::jsonb as payload",
 }
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)(?!:)")
 SOURCES = Path(str(files("penstock")))
