@@ -1,4 +1,4 @@
-"""Portals of permits and the geocoder: what is asked, how answers are read, how pages hang together, what is refused."""
+"""Portals of permits and the geocoder: what is asked, how answers are read, how pages join, what is refused."""
 
 import csv
 import io

@@ -6,5 +6,28 @@ and a permit is joined to a property only where there is no doubt which.
 """
 
 from penstock.permits.classify import Classifier, Table, Verdict, load_table, standard
+from penstock.permits.files import PermitFile
+from penstock.permits.matching import Match, Near, Place, Properties, decide, parcel_key
+from penstock.permits.records import Permit, Read, read
+from penstock.permits.sources import SourceMap, named_sources, source
 
-__all__ = ["Classifier", "Table", "Verdict", "load_table", "standard"]
+__all__ = [
+    "Classifier",
+    "Match",
+    "Near",
+    "Permit",
+    "PermitFile",
+    "Place",
+    "Properties",
+    "Read",
+    "SourceMap",
+    "Table",
+    "Verdict",
+    "decide",
+    "load_table",
+    "named_sources",
+    "parcel_key",
+    "read",
+    "source",
+    "standard",
+]

@@ -1,0 +1,236 @@
+"""A row of a source becomes a permit in one form, or is set aside with its field, its reason and what to do.
+
+A value that makes no sense costs the row only where the permit is nothing without it: its number, its date, and a place
+(an address or coordinates). Any other is left out of the permit and told of.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from penstock.contagion.geometry import UNITED_STATES, Flaw, flaws
+from penstock.contagion.states import BOXES
+from penstock.intake import normalise
+from penstock.intake.reader import Rejection
+from penstock.permits.sources import SourceMap
+
+T = TypeVar("T")
+
+RAW_AT_MOST: Final = 4000  # characters of a row that is set aside
+UNSTATED: Final = 1  # dollars: many cities write 0 or 1 for a value they do not know
+
+# "PT OF LOTS 1 & 2 BLK C" at the beginning, and what says how the plat was changed at the end.
+_LOT = re.compile(
+    r"^(?:(?:PT|PART|PTS|P/O)\b\.?\s*(?:OF\s+)?)*"
+    r"(?:(?:LOTS?|LTS?|UNITS?|BLDG|TRACTS?|TR|BLK|BLOCK|PH|PHASE|SEC|SECTION)\b\.?\s*"
+    r"(?:[A-Z]{0,2}\d+[A-Z]?|[A-Z]\b)(?:\s*(?:,|&|AND|-|THRU|TO|\s)\s*(?:\d+[A-Z]?\b|[A-Z]\b(?=\s)))*[\s,]*(?:OF\s+)?)+"
+)
+_PLAT = re.compile(
+    r"\s+\(?(?:RE-?\s?SUB\w*|AMENDED|REVISED|REV|FINAL PLAT|REPLAT)\b.*$|\s+(?:PH|PHASE|SEC|SECTION|SECT)\b.*$"
+)
+# "E/S OF OAK RD N OF MAIN ST": land told by what lies around it.
+_BOUNDS = re.compile(
+    r"^(?:[NSEW]{1,2}|NORTH|SOUTH|EAST|WEST|CORNER|COR)(?:\s*/\s*S|\s+SIDE)?\.?\s+(?:OF|SIDE)\b|^[NSEW]/S\b"
+)
+_PLACE_FIX: Final = {
+    Flaw.MISSING: ("is not a number", "give degrees, as 36.1627"),
+    Flaw.NULL_ISLAND: ("is the sea off Ghana, (0, 0)", "leave coordinates empty that are not known"),
+    Flaw.SWAPPED: ("stands where the other coordinate belongs", "exchange latitude and longitude"),
+    Flaw.OFF_EARTH: ("is not on the earth", "give degrees between -90 and 90, and -180 and 180"),
+    Flaw.OUTSIDE: ("is outside of the state", "check the coordinates, or the state"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A permit in one form. Times are calendar days of the place; `valuation` whole dollars, None where not stated.
+
+    `raw` is the row as found. It, the phone and the names may be personal data: they are kept out of `repr`.
+    """
+
+    source: str
+    source_id: str
+    permit_number: str
+    state: str
+    applied_on: date | None = None
+    issued_on: date | None = None
+    completed_on: date | None = None
+    type_raw: str | None = None
+    work_raw: str | None = None
+    description: str | None = field(default=None, repr=False)
+    status: str | None = None
+    valuation: int | None = None
+    address1: str | None = None
+    city: str | None = None
+    zip: str | None = None
+    county: str | None = None
+    parcel: str | None = None
+    subdivision: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    contractor_name: str | None = field(default=None, repr=False)
+    contractor_phone: str | None = field(default=None, repr=False)
+    owner_name: str | None = field(default=None, repr=False)
+    url: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def dated(self) -> date:
+        """The day it counts from: of issue, or of application where the source tells no other."""
+        day = self.issued_on or self.applied_on
+        assert day is not None, "a permit without a day is set aside"
+        return day
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of a row: the permit, or None where it was set aside; and everything that was wrong with it."""
+
+    permit: Permit | None
+    flaws: tuple[Rejection, ...] = ()
+
+
+def read(rows: Iterable[tuple[int, Mapping[str, Any]]], source: SourceMap, today: date) -> list[Read]:
+    """The rows, each with its number as people count it, in the order given. Best called with some hundred at once."""
+    drafts = [_Draft(number, row, source, today) for number, row in rows]
+    _check_places(drafts)
+    return [draft.done() for draft in drafts]
+
+
+class _Draft:
+    """A row on its way to a permit."""
+
+    def __init__(self, number: int, row: Mapping[str, Any], source: SourceMap, today: date) -> None:
+        self._number, self._row, self._source, self._today = number, row, source, today
+        self._text = source.gather(row)
+        self._flaws: list[Rejection] = []
+        self._hopeless = False
+        self.state = self._clean("state", normalise.state, "give the two letters of a US state") or ""
+        self.point = self._point()
+
+    def _point(self) -> tuple[float, float] | None:
+        """Latitude and longitude as found; not a number where they are no numbers."""
+        found = [self._text.get(name, "") for name in ("lat", "lon")]
+        if not any(found):
+            return None
+        try:
+            return float(found[0]), float(found[1])
+        except ValueError:
+            return float("nan"), float("nan")
+
+    def misplaced(self, flaw: Flaw) -> None:
+        """Leave the coordinates out, and say why."""
+        reason, fix = _PLACE_FIX[flaw]
+        shown = ", ".join(self._text.get(name, "") for name in ("lat", "lon"))
+        self._note("lat, lon", f"({shown}) {reason}", fix)
+        self.point = None
+
+    def done(self) -> Read:
+        """The permit, if its number, its day and its place make sense."""
+        number = self._clean("permit_number", normalise.name_of_record, "give the number on the permit")
+        if not number:
+            self._costs_the_row("permit_number", "is missing", "give the number on the permit")
+        day_fix = "give the day as 2024-03-09, not in the future"
+        clean_day = normalise.day(self._today)
+        applied, issued, completed = (self._clean(name, clean_day, day_fix) for name in _DAYS)
+        if self._told("issued_on"):
+            self._hopeless = True  # it has a day of issue, and nobody knows which
+        elif issued is None and applied is None:
+            self._costs_the_row("applied_on", "is missing, and so is issued_on", day_fix)
+        address = normalise.text(self._text.get("address1", ""))
+        if address is None and self.point is None:
+            self._costs_the_row("address1", "is missing, and there are no coordinates", "give the address of the site")
+        if not self.state:
+            self._costs_the_row("state", "is missing or unknown", "give the two letters of a US state")
+        if self._hopeless:
+            return Read(None, tuple(self._flaws))
+        assert number is not None
+        return Read(self._permit(number, address, (applied, issued, completed)), tuple(self._flaws))
+
+    def _permit(self, number: str, address: str | None, days: tuple[date | None, date | None, date | None]) -> Permit:
+        text = self._text
+        zip_code = self._clean("zip", normalise.zip_code, "give five digits")
+        worth = self._clean("valuation", normalise.worth, "give the value of the work in dollars, or nothing")
+        return Permit(
+            source=self._source.name,
+            source_id=text.get("source_id") or number,
+            permit_number=number,
+            state=self.state,
+            applied_on=days[0],
+            issued_on=days[1],
+            completed_on=days[2],
+            type_raw=text.get("type_raw"),
+            work_raw=text.get("work_raw"),
+            description=text.get("description"),
+            status=text.get("status"),
+            valuation=worth if worth and worth > UNSTATED else None,
+            address1=address,
+            city=normalise.text(text.get("city", "")),
+            zip=zip_code[0] if zip_code else None,
+            county=self._clean("county", normalise.county, "give the name of the county"),
+            parcel=self._clean("parcel", _one_parcel, "give the number of the one parcel the work is on"),
+            subdivision=subdivision(text.get("subdivision", "")),
+            lat=self.point[0] if self.point else None,
+            lon=self.point[1] if self.point else None,
+            contractor_name=normalise.text(text.get("contractor_name", "")),
+            contractor_phone=self._clean("contractor_phone", normalise.phone, "give ten digits"),
+            owner_name=normalise.text(text.get("owner_name", "")),
+            url=text.get("url"),
+            raw=self._row,
+        )
+
+    def _clean(self, name: str, clean: Callable[[str], T | None], fix: str) -> T | None:
+        """The field's text cleaned; None and a note where it makes no sense."""
+        try:
+            return clean(self._text.get(name, ""))
+        except ValueError as error:
+            self._note(name, str(error), fix)
+            return None
+
+    def _told(self, name: str) -> bool:
+        return any(flaw.field == name for flaw in self._flaws)
+
+    def _costs_the_row(self, name: str, reason: str, fix: str) -> None:
+        self._hopeless = True
+        if not self._told(name):
+            self._note(name, reason, fix)
+
+    def _note(self, name: str, reason: str, fix: str) -> None:
+        raw = json.dumps(self._row, ensure_ascii=False, default=str)[:RAW_AT_MOST]
+        self._flaws.append(Rejection(self._number, name, reason, fix, raw))
+
+
+_DAYS: Final = ("applied_on", "issued_on", "completed_on")
+
+
+def _check_places(drafts: Sequence[_Draft]) -> None:
+    """Take away the coordinates that cannot be those of the row's state."""
+    for state in {draft.state for draft in drafts}:
+        placed = [(draft, draft.point) for draft in drafts if draft.state == state and draft.point is not None]
+        points = np.array([point for _, point in placed], dtype=np.float64).reshape(-1, 2)
+        found = flaws(points[:, 0], points[:, 1], BOXES.get(state, UNITED_STATES))
+        for (draft, _), flaw in zip(placed, found.tolist(), strict=True):
+            if flaw:
+                draft.misplaced(Flaw(flaw))
+
+
+def _one_parcel(text: str) -> str | None:
+    """A parcel number; a list of several is none, since no one of them is meant."""
+    if re.search(r"[|;,]|\d\s*&\s*\d", text):
+        raise ValueError("names several parcels")
+    return normalise.parcel(text)
+
+
+def subdivision(legal: str) -> str | None:
+    """The name of the subdivision in a legal description: "LOT 12 BLK C OAK HILL RESUB" is OAK HILL.
+
+    None where the land is told by what lies around it, and where too little is left.
+    """
+    name = " ".join(legal.upper().split())
+    name = _PLAT.sub("", _LOT.sub("", name)).strip(" ,.-")
+    return None if _BOUNDS.match(name) or len(re.findall("[A-Z]", name)) < 3 else name
