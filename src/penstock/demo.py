@@ -276,9 +276,19 @@ async def _report(
             "rows_lost": rows_in_file - conserved["accounted"] + lost,
             "paid_twice": truth["paid_twice"],
             "contacted_against_rule": truth["contacted_against_rule"],
+            **(_watching_graded(truth["business"]) if _is_about_companies(ctx, request) else {}),
             "right_party_rate": truth["right_party_rate"],
         },
         "town": {name: truth[name] for name in TOLD if name in truth},
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
+    }
+
+
+def _watching_graded(business: dict[str, Any]) -> dict[str, int]:
+    """What must not happen to companies: a page read twice in its time, robots.txt ignored, two people at once."""
+    return {
+        "pages_read_twice": sum(seen["twice"] for kind, seen in business["pages"].items() if kind != "robots"),
+        "robots_ignored": business["robots"]["disallowed"],
+        "two_people_at_once": business["emails"]["two_at_once"],
     }
