@@ -322,7 +322,7 @@ def test_any_row_is_a_permit_or_is_set_aside_with_a_reason(changed: dict[str, An
         ("LOT 12 OAK HILL", "OAK HILL"),
         ("PT LOTS 1 & 2 BLK C OAK HILL PH 3 SEC 2", "OAK HILL"),
         ("LOT 12 BLK C OAK HILL RESUB OF LOTS 4 5", "OAK HILL"),
-        ("lot 9 11 13 15 17 blk x oak hill city", "OAK HILL CITY"),
+        ("lots 2 4 6 blk k oak hill farms", "OAK HILL FARMS"),
         ("E/S OF OAK RD N OF MAIN ST", None),
         ("S OF MAIN ST E OF OAK RD", None),
         ("LOT 4", None),
