@@ -33,7 +33,7 @@ def remembered(found: Found, clusters: Rows, filed: Rows) -> Rows:
     return made
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(PLACES)
 def test_the_cores_of_a_cluster_are_those_that_dbscan_finds(places: list[tuple[int, int]]) -> None:
     filed = permits(places)
@@ -110,7 +110,7 @@ def test_a_property_lies_in_the_cluster_of_the_nearest_permit() -> None:
     assert cluster_of(homes, filed, found, 250).tolist() == [0, 1, -1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(PLACES, st.lists(st.booleans(), min_size=60, max_size=60), PLACES)
 def test_ids_are_unique_and_pass_to_those_who_share_permits(
     places: list[tuple[int, int]], kept: list[bool], more: list[tuple[int, int]]

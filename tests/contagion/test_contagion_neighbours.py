@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from penstock.contagion.arrays import NEIGHBOURS, Reach, Rows
 from penstock.contagion.field import one_per_project, prepare
-from penstock.contagion.geometry import distance_ft
+from penstock.contagion.geometry import chord, distance_ft, earth_centred, feet
 from penstock.contagion.neighbours import measure
 from penstock.core.errors import InvalidInput
 
@@ -80,7 +80,7 @@ def replaced(v: Village, k: int) -> int:
     return since if since <= year(v.permits[k]["day"]) else 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(villages())
 def test_every_figure_is_what_pair_by_pair_counting_gives(v: Village) -> None:
     made = felt(v)
@@ -107,6 +107,22 @@ def test_a_permit_at_a_hundred_feet_counts_and_one_just_beyond_does_not() -> Non
     row = felt(Village(homes, there, nobody(there)))[0]
     assert (row["near"], row["block"]) == (1, 2)
     assert row["nearest_ft"] == pytest.approx(100, abs=1e-3)
+
+
+def test_a_permit_exactly_at_the_radius_counts() -> None:
+    homes = properties([(0, 0)])
+    tried = 0
+    for east in range(1, 12):
+        there = permits([(3, east)])
+        gap = earth_centred(homes["lat"], homes["lng"]) - earth_centred(there["lat"], there["lng"])
+        metres = np.sqrt(np.square(gap).sum(axis=1))
+        radius = float(feet(metres)[0])
+        if chord(radius) == metres[0]:  # to the last bit, which rounding grants to some
+            tried += 1
+            reach = Reach(near_ft=radius, block_ft=radius, area_ft=radius)
+            row = felt(Village(homes, there, nobody(there)), reach=reach)[0]
+            assert (row["near"], row["block"], row["area"]) == (1, 1, 1)
+    assert tried > 0
 
 
 def test_an_own_permit_says_when_the_property_was_done_and_is_no_neighbours() -> None:

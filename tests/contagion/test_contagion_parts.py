@@ -8,16 +8,16 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-from ground_contagion import AS_OF, Village, nobody, permits, properties, villages
-from hypothesis import HealthCheck, assume, given, settings
+from ground_contagion import AS_OF, Village, permits, properties, villages
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penstock.contagion.arrays import Reach, Rows
+from penstock.contagion.arrays import Reach
 from penstock.contagion.field import Field, prepare
 from penstock.contagion.neighbours import measure
-from penstock.contagion.parts import Places, by_cell, by_stretch, measure_parts, parts_of
+from penstock.contagion.parts import by_cell, by_stretch, measure_parts, parts_of
 
-REACH = Reach()
+REACH = Reach(near_ft=100, block_ft=200, area_ft=350)  # so that a village is many reaches wide
 
 
 def field_of(v: Village) -> Field:
@@ -30,7 +30,7 @@ def two_workers() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(villages(), st.data())
 def test_any_partition_in_any_chunks_gives_the_same_bits(v: Village, data: st.DataObject) -> None:
     whole = measure(v.properties, field_of(v)).tobytes()
@@ -89,31 +89,3 @@ def test_a_part_takes_along_only_the_permits_around_it() -> None:
     cells = by_cell(v.properties, resolution=8)
     sizes = [len(part.field.index) for part in parts_of(v.properties, field_of(v), cells)]
     assert max(sizes) < 0.4 * len(v.permits)
-
-
-@settings(max_examples=150, deadline=None)
-@given(villages(), st.integers(1, 4))
-def test_rescoring_only_what_new_permits_reach_equals_a_full_pass(v: Village, new: int) -> None:
-    assume(len(v.permits) >= new)
-    old = Village(v.properties, v.permits[:-new], v.own[:-new])
-    kept = measure(old.properties, field_of(old))
-    rescored = rescore(kept, v, np.arange(len(v.permits) - new, len(v.permits)))
-    assert rescored.tobytes() == measure(v.properties, field_of(v)).tobytes()
-
-
-def rescore(kept: Rows, v: Village, changed: np.ndarray) -> Rows:
-    if not len(v.properties):
-        return kept
-    rows = Places(v.properties).affected(v.permits, v.own, changed, REACH)
-    kept[rows] = measure(v.properties[rows], field_of(v))
-    return kept
-
-
-def test_a_new_permit_touches_its_neighbours_and_nobody_else() -> None:
-    homes = properties([(0, 0), (0, 1), (0, 14), (90, 0)], codes=[-1, -1, -1, 3])
-    filed = permits([(0, 0), (90, 1)], subdivision=[-1, 3])
-    places = Places(homes)
-    own = np.array([0, -1])
-    assert places.affected(filed, own, np.array([0]), REACH).tolist() == [0, 1, 2]
-    assert places.affected(filed, own, np.array([1]), REACH).tolist() == [3]
-    assert places.affected(filed, nobody(filed), np.array([], dtype=np.int64), REACH).tolist() == []

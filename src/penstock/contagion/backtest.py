@@ -7,6 +7,7 @@ neighbourhoods with replacement: neighbours are alike, and drawing single proper
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,11 +23,12 @@ from penstock.core.errors import InvalidInput
 
 OURS = "total score"
 FEW = 50  # with fewer hits than this, an interval says little
+TOO_FEW = 10  # hits in fewer neighbourhoods than this are drawn too much alike: the interval would be a lie
 _LEVELS = np.linspace(0, 1, 11)
 
 
 class Interval(NamedTuple):
-    """A figure and where 95 of 100 draws of neighbourhoods put it."""
+    """A figure and where 95 of 100 draws of neighbourhoods put it; NaN where there are too few to draw from."""
 
     value: float
     low: float
@@ -132,7 +134,8 @@ def judge(
     if not hit.any():
         raise InvalidInput("No property asked in the time after: there is nothing to measure against")
     _, block = np.unique(blocks, return_inverse=True)
-    draws = list(_draws(int(block.max()) + 1, hit, block, resamples, seed))
+    enough = len(np.unique(block[hit])) >= TOO_FEW
+    draws = list(_draws(int(block.max()) + 1, hit, block, resamples if enough else 0, seed))
     return {name: _judge(name, values, hit, block, draws) for name, values in rankings.items()}
 
 
@@ -157,8 +160,8 @@ def _judge(name: str, values: Floats, hit: Flags, block: Ints, draws: list[Float
     _, rank = np.unique(-values, return_inverse=True)
     curve, auc = _curve(rank, hit, np.ones(len(hit)))
     drawn = [_curve(rank, hit, draw[block]) for draw in draws]
-    curves = np.stack([each[0] for each in drawn]) if drawn else curve[None]
-    aucs = np.array([each[1] for each in drawn] or [auc])
+    curves = np.array([each[0] for each in drawn]).reshape(-1, len(_LEVELS))
+    aucs = np.array([each[1] for each in drawn])
     gained = np.diff(curve)
     deciles = tuple(
         Decile(k + 1, len(hit) / 10, float(gained[k] * hit.sum()), float(gained[k] * 10)) for k in range(10)
@@ -186,6 +189,8 @@ def _curve(rank: Ints, hit: Flags, weight: Floats) -> tuple[Floats, float]:
 
 
 def _interval(value: float, drawn: Floats) -> Interval:
+    if not len(drawn):
+        return Interval(value, math.nan, math.nan)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(value, float(low), float(high))
 
@@ -206,8 +211,8 @@ def _age(years: Ints) -> Floats:
 def _warnings(permits: Rows, scored: Rows, hit: Flags, blocks: Ints, until: int) -> Iterator[str]:
     if hit.sum() < FEW:
         yield f"Only {int(hit.sum())} properties asked in the time after: the intervals are wide"
-    if (places := len(np.unique(blocks[hit]))) < FEW / 2:
-        yield f"They lie in only {places} neighbourhoods"
+    if (places := len(np.unique(blocks[hit]))) < TOO_FEW:
+        yield f"They lie in only {places} neighbourhoods: too few for any interval"
     if len(permits) and permits["day"].max() < until:
         yield f"The permits end {until - int(permits['day'].max())} days before the time after does"
     if (unknown := float((scored["age_years"] < 0).mean())) > 0.5:

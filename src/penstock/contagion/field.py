@@ -48,11 +48,14 @@ class Subdivisions:
     year_count: Ints
 
 
-def prepare(properties: Rows, permits: Rows, own: Ints, *, as_of: int, reach: Reach) -> Field:
+def prepare(
+    properties: Rows, permits: Rows, own: Ints, *, as_of: int, reach: Reach, totals: Subdivisions | None = None
+) -> Field:
     """The field on a day: permits of that day or before, not older than the window.
 
     `own[k]` is the position of the property that permit k is about, or -1. Such a permit tells when that property was
     done, and is felt by its neighbours, not by itself. A later permit is not known yet and leaves no trace at all.
+    Where only a part of the map is given, `totals` tells what the whole says of its subdivisions.
     """
     _check(properties, permits, own)
     known = permits["day"] <= as_of
@@ -71,8 +74,14 @@ def prepare(properties: Rows, permits: Rows, own: Ints, *, as_of: int, reach: Re
         replaced_year=_replaced(properties, permits, own)[inside],
         weight=_decay(reach.window_days, reach.half_life_days)[age],
         owners=_owners(properties, permits, own, known, inside),
-        subdivisions=_subdivisions(properties, permits[inside]),
+        subdivisions=totals or _totals(properties, permits[inside]),
     )
+
+
+def subdivisions(properties: Rows, permits: Rows, *, as_of: int, reach: Reach) -> Subdivisions:
+    """Totals of all subdivisions on a day."""
+    known = (permits["day"] <= as_of) & (permits["day"] > as_of - reach.window_days)
+    return _totals(properties, permits[known])
 
 
 def distance_weights(reach: Reach) -> Floats:
@@ -139,14 +148,14 @@ def _owners(properties: Rows, permits: Rows, own: Ints, known: NDArray[np.bool_]
     return np.sort(made, order="id")
 
 
-def _subdivisions(properties: Rows, permits: Rows) -> Subdivisions:
+def _totals(properties: Rows, permits: Rows) -> Subdivisions:
     size = 1 + max((int(rows["subdivision"].max()) for rows in (properties, permits) if len(rows)), default=-1)
 
-    def totals(rows: Rows, weights: Ints | None = None) -> Ints:
+    def count(rows: Rows, weights: Ints | None = None) -> Ints:
         chosen = rows["subdivision"] >= 0
         by = None if weights is None else weights[chosen]
         counted = np.bincount(rows["subdivision"][chosen], weights=by, minlength=size + 1)
         return counted.astype(np.int64)
 
     built = properties["year_built"].astype(np.int64)
-    return Subdivisions(totals(permits), totals(properties, built), totals(properties, (built > 0).astype(np.int64)))
+    return Subdivisions(count(permits), count(properties, built), count(properties, (built > 0).astype(np.int64)))

@@ -1,4 +1,4 @@
-"""The same pass cut up: by H3 cell for many processes or machines, or down to the few properties a new permit reaches.
+"""The same pass cut up, by H3 cell or by stretch, for many processes or machines.
 
 A part holds its own properties and every permit that can reach one of them (its halo), so it needs nothing else. Parts
 go to any `concurrent.futures.Executor`: a process pool, or a Dask client's `get_executor()`.
@@ -72,28 +72,6 @@ def by_stretch(properties: Rows, stretches: int) -> Ints:
             np.arange(len(properties)) * stretches // len(properties)
         )
     return labels
-
-
-class Places:
-    """Properties kept ready for the question which of them a permit touches."""
-
-    def __init__(self, properties: Rows) -> None:
-        self.properties = properties
-        self._tree = cKDTree(earth_centred(properties["lat"], properties["lng"]))
-
-    def affected(self, permits: Rows, own: Ints, changed: Ints, reach: Reach) -> Ints:
-        """Positions of the properties whose NEIGHBOURS may differ after the permits at `changed` came in.
-
-        Those within reach, those of the same subdivision, and the permit's own. A new permit also says what the later
-        permits of its own property replaced, so whatever those reach is touched too.
-        """
-        mine = np.unique(own[changed][own[changed] >= 0])
-        touched = np.union1d(changed, np.flatnonzero(np.isin(own, mine)))
-        points = earth_centred(permits["lat"][touched], permits["lng"][touched])
-        found = self._tree.query_ball_point(points, chord(reach.area_ft) * _MARGIN)
-        codes = np.unique(permits["subdivision"][changed])
-        alike = np.flatnonzero(np.isin(self.properties["subdivision"], codes[codes >= 0]))
-        return np.unique(np.concatenate([mine, alike, *(np.asarray(each, dtype=np.int64) for each in found)]))
 
 
 def _halo(points: Floats, tree: cKDTree | None, reach: Reach) -> Ints:
