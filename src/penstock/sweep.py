@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 CHORES: tuple[str, ...] = (
     "penstock.verification.plain:seal_plain_values",
     "penstock.enrichment.tasks:recover",
+    "penstock.scrape.tasks:recover",
     "penstock.outreach.tasks:recover",
     "penstock.voice.tasks:recover",
     "penstock.insight.alerts:evaluate",

@@ -72,7 +72,7 @@ async def vendor() -> AsyncIterator[tuple[Vendor, Apify]]:
 
 
 def wanted(urls: list[str] = URLS) -> list[PageRequest]:
-    return [PageRequest(url) for url in urls]
+    return [PageRequest(url, reference=url[-1]) for url in urls]
 
 
 async def test_a_batch_is_one_run_whose_items_answer_the_addresses_in_order(vendor: Any) -> None:
@@ -83,7 +83,7 @@ async def test_a_batch_is_one_run_whose_items_answer_the_addresses_in_order(vend
     [start] = made.started
     assert (start["actor"], start["auth"], start["urls"]) == ("penstock~profile-scraper", "Bearer a-key", URLS)
     [hook] = json.loads(base64.b64decode(start["query"]["webhooks"]))
-    assert hook["requestUrl"] == "http://us/hook"
+    assert hook["requestUrl"] == "http://us/hook?about=0,1,2,3,4"
     assert "ACTOR.RUN.FAILED" in hook["eventTypes"]
     person = PagePerson("Ada Sample", "CFO", URLS[0] + "/", "Heron", "c")
     assert source.read(replies[0].raw).people == (person,)

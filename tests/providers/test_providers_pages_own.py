@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,55 +15,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from penstock.core import clock
 from penstock.core.clock import stopwatch
 from penstock.core.errors import ProviderBusy
+from penstock.providers.pages import manners
 from penstock.providers.pages.addresses import target_of
 from penstock.providers.pages.body import decode
 from penstock.providers.pages.own import Limits, Own
 from penstock.providers.pages.words import Page, PageRefused, PageRequest
+from website import HTML, Site, open_site
 
 PUBLIC = "93.184.216.34"
-HTML = "Content-Type: text/html\r\n"
-
-
-class Site:
-    """A web server on a socket of its own: a path leads to bytes, or to a function that writes them."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, bytes | Callable[..., Any]] = {}
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
-
-    def put(self, path: str, text: str | bytes = "", *, status: str = "200 OK", head: str = HTML, to: str = "") -> None:
-        body = text.encode() if isinstance(text, str) else text
-        head += f"Location: {to}\r\n" if to else ""
-        self.pages[path] = f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
-        path = head[0].split()[1]
-        self.asked.append((headers["host"], path, headers))
-        page = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-        try:
-            if callable(page):
-                await page(writer, headers)
-            else:
-                writer.write(page)
-            await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    def paths(self) -> list[str]:
-        return [path for _, path, _ in self.asked]
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    made = Site()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    yield made
-    server.close()
+    async with open_site() as made:
+        yield made
 
 
 @pytest.fixture
@@ -293,7 +258,10 @@ async def test_a_crawl_delay_keeps_requests_apart(site: Site, reader: Own) -> No
     assert stopwatch() - began >= 0.3
 
 
-async def test_a_long_crawl_delay_is_left_to_the_queue(site: Site, reader: Own) -> None:
+async def test_a_long_crawl_delay_is_left_to_the_queue(
+    site: Site, reader: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manners, "LONGEST_WAIT_S", 0.2)
     site.put("/robots.txt", "User-agent: *\nCrawl-delay: 60")
     site.put("/", "<p>x</p>")
     await get(reader, "http://heron.example/")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from penstock.core.clock import stopwatch
 from penstock.scrape import room as module
-from penstock.scrape.found import FoundPerson, Unreadable
+from penstock.scrape.found import FoundPerson, Reading, Unreadable
 from penstock.scrape.reader import answer_to
 from penstock.scrape.room import ReadingRoom
 
@@ -23,9 +25,7 @@ async def test_a_page_is_read_in_another_process_as_it_is_in_this_one() -> None:
     async with ReadingRoom() as room:
         found = await room.read(PAGE, AT)
         assert found.people == (FoundPerson("Ada Lovelace", "CFO"),)
-        assert found == type(found).of_json(
-            __import__("json").loads(__import__("json").dumps(found.as_json(), default=str))
-        )
+        assert found == Reading.of_json(json.loads(json.dumps(found.as_json(), default=str)))
         assert await room.read(PAGE, AT) == found
 
 
@@ -68,10 +68,8 @@ async def test_a_reader_knows_no_secret_and_has_no_room_to_grow(monkeypatch: pyt
         pid = room._idle[0].pid
         if not sys.platform.startswith("linux"):
             pytest.skip("what a process may do is read from /proc")
-        with open(f"/proc/{pid}/environ", "rb") as environ:
-            assert b"5eed" not in environ.read()
-        with open(f"/proc/{pid}/limits") as limits:
-            said = limits.read()
+        assert b"5eed" not in Path(f"/proc/{pid}/environ").read_bytes()
+        said = Path(f"/proc/{pid}/limits").read_text()
         assert f"{1 << 30}" in said.split("Max address space", 1)[1].splitlines()[0]
         assert said.split("Max file size", 1)[1].split()[0] == "0"
     with pytest.raises(ProcessLookupError):

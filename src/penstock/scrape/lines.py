@@ -33,6 +33,11 @@ FOREIGN_TAGS = frozenset({"blockquote", "aside", "figcaption"})
 FOREIGN = re.compile(
     r"testimonial|quote|review|client|customer|partner|author|byline|comment|case-stud|related", re.IGNORECASE
 )
+# A link that says no more than where it leads: its words are no part of the line.
+LINK_WORDS = re.compile(
+    r"linked ?in|twitter|x|facebook|instagram|e-?mail(?: me)?|mail|contact|profile|bio|full bio|v-?card|\S+@\S+",
+    re.IGNORECASE,
+)
 SET_OFF = re.compile(r"name|title|role|position|job", re.IGNORECASE)
 
 
@@ -121,6 +126,10 @@ def lines_of(tree: lxml.html.HtmlElement) -> list[Line]:
             continue
         tag = element.tag if isinstance(element.tag, str) else ""
         if not tag or tag in UNSEEN or element.get("hidden") is not None:
+            writer.add(element.tail)
+            continue
+        if tag == "a" and LINK_WORDS.fullmatch(clean(element.text_content())):
+            writer.inline(tag, element.get("href"))
             writer.add(element.tail)
             continue
         name = f"{element.get('class') or ''} {element.get('id') or ''}"

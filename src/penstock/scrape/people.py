@@ -11,6 +11,8 @@ from penstock.scrape.words import SUFFIXES, as_name, as_title
 NEAR = 2  # lines between which a name and a title belong together
 LONGEST_PAIR = 160
 _SPLIT = re.compile(r"\s*(,|–|—|\||•|·|:|\()\s*|\s+(-)\s+")
+# "Ada Sample, Owner, can be found in the office": where the sentence goes on after the title.
+_GOES_ON = re.compile(r",\s+(?!and\b|of\b|for\b|including\b)(?=[a-z])|\.\s")
 _GROUP = re.compile(
     r"^(?:our |the |meet (?:our|the) )?(?:executive|senior|management|leadership|team|staff|board|advisory|corporate|"
     r"administrative|office)(?: (?:executive|leadership|management|team|staff|committee|board|members?|officers))+$",
@@ -18,13 +20,23 @@ _GROUP = re.compile(
 )  # fmt: skip
 
 
-def on_page(lines: Sequence[Line]) -> list[FoundPerson]:
-    """The people with titles that the lines name, in reading order."""
+def on_page(lines: Sequence[Line], site: str) -> list[FoundPerson]:
+    """The people with titles that the lines name, in reading order. `site`: the host, an echo of the company's name."""
     own = [line for line in lines if not line.foreign]
     texts = [line for line in own if line.text]
     listed = dict(_listed(texts))
     found = [(n, person, n) for n, person in listed.items()] + list(_paired(texts, set(listed)))
-    return [_with_links(person, texts[n], texts[m], own) for n, person, m in sorted(found, key=lambda one: one[0])]
+    return [
+        _with_links(person, texts[n], texts[m], own)
+        for n, person, m in sorted(found, key=lambda one: one[0])
+        if not _is_the_company(person.name, site)
+    ]
+
+
+def _is_the_company(name: str, site: str) -> bool:
+    """Heron Dental Group at heron-dental.example is nobody; Ada Heron at heron.example is somebody."""
+    label = re.sub(r"\W", "", max(site.split("."), key=len))
+    return len(label) >= 5 and "".join(name.casefold().split()).startswith(label)
 
 
 def _listed(lines: Sequence[Line]) -> Iterator[tuple[int, FoundPerson]]:
@@ -50,7 +62,7 @@ def split_pair(text: str) -> FoundPerson | None:
         while comma and first.strip().replace(".", "").lower() in SUFFIXES:
             rest = behind.strip()
             first, comma, behind = rest.partition(",")
-        if title := as_title(rest):
+        if title := as_title(_GOES_ON.split(rest, maxsplit=1)[0]):
             return FoundPerson(name, title)
     return None
 

@@ -34,7 +34,9 @@ def read_html(html: str, url: str) -> Reading:
         text=text,
         title=title,
         published=published,
-        people=_merge_people(structured.people(ld, tree, url), people.on_page(lines)),
+        people=_merge_people(
+            structured.people(ld, tree, url), people.on_page(lines, (urlsplit(url).hostname or "").lower())
+        ),
         news=headlines,
         moves=moves.moves(sentences),
         funding=funding.funding(sentences),

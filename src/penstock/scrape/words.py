@@ -26,7 +26,11 @@ _NICKNAME = re.compile(r"(?<=\S)\s+[\"“‘(][^\"”’)]{1,20}[\"”’)](?=\s
 _SPACE = re.compile(r"\s+")
 _NAME_WORD = re.compile(r"[^\W\d_]+(?:['’.\-‐‑][^\W\d_]*)*\.?")
 _WORD = re.compile(r"[^\W\d_]+")
-_VERB = re.compile(r"\b(?:is|are|was|were|has|have|will|who|joined|joins|said|says|we|you|they|he|she|his|her)\b")
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|will|who|joined|joins|said|says|we|you|they|he|she|his|her|can|"
+    r"appoints?|appointed|names|named|promotes|promoted|hires|hired|welcomes|departs|leaves|leave|steps|resigns|retires|"
+    r"succeeds|replaces)\b"
+)
 
 
 def clean(text: str) -> str:

@@ -55,7 +55,7 @@ class Apify:
 
     async def fetch(self, wanted: Sequence[PageRequest]) -> list[Reply]:
         """One reply per address, in order. The items of a run that failed count; the rest is given back."""
-        start = build_start(self._account, self._actor, [request.url for request in wanted], report_to=self._report_to)
+        start = build_start(self._account, self._actor, wanted, report_to=self._report_to)
         run = parse_run(await ask_json(self._client, start))
         try:
             run = await self._end_of(run)
@@ -93,11 +93,13 @@ class Apify:
         return read_item(raw)
 
 
-def build_start(account: Account, actor: str, urls: Sequence[str], *, report_to: str = "") -> Request:
-    """The start of a run. It is answered at once, running."""
+def build_start(account: Account, actor: str, wanted: Sequence[PageRequest], *, report_to: str = "") -> Request:
+    """The start of a run. It is answered at once, running. The report of its end names what was asked for."""
+    urls = [request.url for request in wanted]
     query = {"timeout": str(RUN_TIMEOUT_S), "maxItems": str(len(urls))}
     if report_to:
-        hook = [{"eventTypes": REPORTED, "requestUrl": report_to}]
+        about = ",".join(request.reference for request in wanted)
+        hook = [{"eventTypes": REPORTED, "requestUrl": f"{report_to}?about={about}"}]
         query["webhooks"] = base64.b64encode(json.dumps(hook).encode()).decode()
     return Request(
         vendor=VENDOR,
@@ -105,7 +107,7 @@ def build_start(account: Account, actor: str, urls: Sequence[str], *, report_to:
         url=account.url(f"/v2/actors/{actor}/runs"),
         headers=account.bearer(),
         query=query,
-        json={"urls": list(urls)},
+        json={"urls": urls},
         timeout_s=account.timeout_s,
     )
 

@@ -3,10 +3,10 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+
+import httpx
 
 from penstock.core.errors import ProviderBusy
-from penstock.core.http import Request, ask_json, make_client
 from penstock.providers.pages.words import PageRefused
 
 Resolver = Callable[[str], Awaitable[list[str]]]
@@ -29,15 +29,15 @@ async def by_system(host: str) -> list[str]:
 
 def by_url(url: str) -> Resolver:
     """A resolver that asks `url` (GET ?name=&type=A or AAAA) instead."""
-    client = make_client(connections=8)
+    client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
 
     async def resolve(host: str) -> list[str]:
         found: list[str] = []
         for kind in ("A", "AAAA"):
-            query = {"name": host, "type": kind}
-            answer: dict[str, Any] = await ask_json(
-                client, Request(vendor="dns", method="GET", url=url, query=query, repeatable=True)
-            )
+            try:
+                answer = (await client.get(url, params={"name": host, "type": kind})).raise_for_status().json()
+            except httpx.HTTPError as error:
+                raise ProviderBusy("the name cannot be looked up now", reached=False) from error
             if answer["status"] == "SERVFAIL":
                 raise ProviderBusy("the name cannot be looked up now", reached=False)
             if answer["status"] == "NOERROR":

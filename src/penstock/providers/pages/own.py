@@ -108,7 +108,7 @@ class Own:
         else:
             reply = Reply(asdict(page), billable=False)
         log.info(
-            "page_read",
+            "page_fetched",
             outcome=reply.raw.get("refused") or reply.raw.get("busy") or reply.raw["status"],
             duration_ms=round((clock.stopwatch() - began) * 1000),
         )
@@ -122,7 +122,10 @@ class Own:
             seen.add(target.url)
             await self._manners.admit(target)
             began = clock.stopwatch()
-            answer = await self._get(target, conditions, timeout_s=self._limits.timeout_s - spent)
+            try:
+                answer = await self._get(target, conditions, timeout_s=self._limits.timeout_s - spent)
+            finally:
+                self._manners.answered(target)
             spent += clock.stopwatch() - began
             if answer.status not in REDIRECTS:
                 return _page(target, answer, conditional=bool(conditions))

@@ -10,11 +10,15 @@ from penstock.providers import Reply
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """An address to read; `etag` and `last_modified` as the last reading gave them, for a conditional request."""
+    """An address to read; `etag` and `last_modified` as the last reading gave them, for a conditional request.
+
+    reference: what the caller knows it by; a source that reports later gives it back.
+    """
 
     url: str
     etag: str | None = None
     last_modified: str | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
