@@ -13,7 +13,7 @@ select f.id, f.company_id, f.contact_id, f.kind, f.key, f.value, f.found_at,
  order by f.found_at, f.id limit cast(:limit as int) for update of f skip locked;
 
 -- name: companies
-select id, playbook from app.companies where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and merged_into is null;
+select id, playbook, name, domain from app.companies where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and merged_into is null;
 
 -- name: officer_facts
 -- All that is known of who holds an office.

@@ -21,7 +21,8 @@ from penstock.core.errors import Conflict, PenstockError
 from penstock.core.sqlfile import load
 from penstock.identity import FoundPerson, profile_key
 from penstock.signals.books import Books
-from penstock.signals.evidence import KINDS, Fact, Person
+from penstock.signals.evidence import KINDS, NEWS, Fact, Person
+from penstock.signals.hearsay import is_ours, names_of
 from penstock.signals.names import same_person
 from penstock.signals.officers import Change
 from penstock.signals.plan import Company, Move, Plan, Seat, plan
@@ -70,10 +71,13 @@ async def _companies(db: AsyncConnection, org_id: int, claimed: Sequence[RowMapp
     about_offices = sorted({fact["company_id"] for fact in claimed if fact["kind"] in KINDS} & companies.keys())
     if not about_offices:
         return companies
+    names = {row["id"]: names_of(row["name"], row["domain"]) for row in found}
     unread = {fact["id"] for fact in claimed}
     for row in await rows(db, SQL["officer_facts"], org_id=org_id, ids=about_offices, kinds=list(KINDS)):
-        company = companies[row["company_id"]]
-        company.facts.append(_fact(row))
+        company, fact = companies[row["company_id"]], _fact(row)
+        if fact.kind in NEWS and not is_ours(fact.value, names[company.id], fact.found_at.year):
+            continue
+        company.facts.append(fact)
         if row["id"] in unread or row["read_at"] is None:
             company.unread.add(row["id"])
     for row in await rows(db, SQL["slots"], org_id=org_id, ids=about_offices):

@@ -1,9 +1,11 @@
 -- When a company renews, when its window opens, and who may be written to then.
 
+-- The day is worked out once, not once per company.
 create view company.vw_next_renewal with (security_invoker = true) as
+with day as materialized (select o.id as org_id, (app.now() at time zone o.timezone)::date as today from app.orgs o where o.id = (select app.current_org()))
 select c.id as company_id, c.name as company_name, c.renewal_month, c.renewal_notice_window_days, n.next_renewal_date, n.next_renewal_date - c.renewal_notice_window_days as campaign_window_start
   from app.companies c
- cross join lateral (select (app.now() at time zone o.timezone)::date as today from app.orgs o where o.id = c.org_id) t
+  join day t on t.org_id = c.org_id
  cross join lateral (
        select make_date(extract(year from t.today)::int + case when make_date(extract(year from t.today)::int, c.renewal_month, 1) < t.today then 1 else 0 end, c.renewal_month, 1) as next_renewal_date) n
  where c.org_id = (select app.current_org()) and c.renewal_month is not null and c.merged_into is null;
