@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks import companies as company_list
 from benchmarks import feeder, gate, importing, queues, upsert
 from benchmarks.figures import Figure, Sizes, machine, table
 from benchmarks.ground import Ground, ground
@@ -25,6 +26,7 @@ class Name(StrEnum):
     """The measurements, in the order in which they are taken: later ones stand on what the first have filled."""
 
     IMPORT = "import"
+    COMPANIES = "companies"
     UPSERT = "upsert"
     FEEDER = "feeder"
     GATE = "gate"
@@ -33,6 +35,7 @@ class Name(StrEnum):
 
 MEASUREMENTS: dict[Name, Measure] = {
     Name.IMPORT: importing.measure,
+    Name.COMPANIES: company_list.measure,
     Name.UPSERT: upsert.measure,
     Name.FEEDER: feeder.measure,
     Name.GATE: gate.measure,
@@ -41,14 +44,16 @@ MEASUREMENTS: dict[Name, Measure] = {
 
 
 def main(
-    rows: Annotated[int, typer.Option(min=200, help="Rows of the county file.")] = Sizes().rows,
+    rows: Annotated[
+        int, typer.Option(min=200, help="Rows of the county file, and of the list of companies.")
+    ] = Sizes().rows,
     companies: Annotated[int, typer.Option(min=200, help="Companies behind the queues.")] = Sizes().companies,
     only: Annotated[list[Name] | None, typer.Option(help="Measure only this; may be given several times.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
     ] = None,
 ) -> None:
-    """Measure import, upsert, feeder, gate and queues, each as a ratio to a peer of the same run.
+    """Measure imports, upsert, feeder, gate and queues, each as a ratio to a peer of the same run.
 
     Works in databases of its own on the embedded server and drops them at the end.
     """

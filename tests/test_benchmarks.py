@@ -28,7 +28,9 @@ def made(server_url: str, template_database: str) -> Iterator[Ground]:
         yield made
 
 
-@pytest.mark.parametrize(("name", "count"), [(Name.IMPORT, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4)])
+@pytest.mark.parametrize(
+    ("name", "count"), [(Name.IMPORT, 3), (Name.COMPANIES, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4)]
+)
 async def test_a_measurement_gives_figures_beside_a_peer(made: Ground, name: Name, count: int) -> None:
     figures = await MEASUREMENTS[name](made, TINY)
     assert len(figures) == count
@@ -44,7 +46,7 @@ async def test_the_feeder_is_measured_with_every_seat_taken(made: Ground) -> Non
 async def test_the_ceiling_holds_the_very_rows_that_the_import_left(made: Ground) -> None:
     source, target = await made.filled(TINY.rows), made.new_database()
     async with made.context(target):
-        importing._copy_all(made, source, target, Stopwatch())
+        importing.copy_all(made, source, target, Stopwatch())
     with made.owner(source) as there, made.owner(target) as here:
         for table in importing.TABLES:
             digest = f"select count(*), sum(hashtextextended(t::text, 0)) from app.{table} t"

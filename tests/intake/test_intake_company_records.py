@@ -66,7 +66,7 @@ def test_the_list_with_a_slot_in_each_column_is_understood_without_a_map() -> No
         "name_key": "stone mill|FL", "address_line1": "12 Elm St", "address_line2": "4", "city": "Tampa", "state": "FL",
         "postal_code": "33602", "main_phone": "+18135550100", "employees": 51, "renewal_month": 6,
         "website_url": "https://stone-mill.example", "news_url": "https://stone-mill.example/news",
-        "linkedin_url": "https://www.linkedin.com/company/Stone-Mill/",
+        "linkedin_url": "https://www.linkedin.com/company/stone-mill",
     }  # fmt: skip
     assert {name: values[name] for name in expected} == expected
     assert people(values) == [

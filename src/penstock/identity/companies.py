@@ -27,6 +27,12 @@ _FILLERS: Final = frozenset(str(n) * 9 for n in range(10))
 _EIN = re.compile(r"^\s*(?:EIN|FEIN|TIN)?\s*:?\s*([\d\s-]+?)(?:\.0)?\s*$", re.I | re.A)
 _HOST = re.compile(r"^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")
 _LINKEDIN_COMPANY = re.compile(r"^/(?:mwlite/)?(company|school|showcase|organization-guest/company)/([^/]+)")
+# What most cells hold already: an address in full, a plain LinkedIn page. Everything else is taken apart.
+_PLAIN_SITE = re.compile(
+    r"https?://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?!(?:local|internal|lan|home|arpa)\b)[a-z]{2,8}(?:/[a-z0-9_./-]*)?",
+    re.A,
+)
+_PLAIN_LINKEDIN = re.compile(r"https?://(?:[a-z]+\.)?linkedin\.com/(company|school|showcase)/([a-z0-9-]+)/?", re.A)
 _LINKEDIN_PERSON = re.compile(r"^/(?:mwlite/)?in/([^/]+)")
 _ANOTHER_NAME = re.compile(
     r"\s*[,;(]?\s*\b(?:d\s?[./]?\s?b\s?[./]?\s?a\b[./]?|doing business as|trading as|t/a|also known as|a/?k/?a"
@@ -43,6 +49,7 @@ _BEHIND_NAMES: Final = _set_of("""
 """)
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _INITIALS = re.compile(r"\b(?:\w ){1,}\w\b")
+_INNER: Final = (".localhost", ".local", ".internal", ".lan", ".home", ".arpa")
 MAX_NAME: Final = 200
 
 _suffixes = PublicSuffixList()
@@ -95,6 +102,8 @@ def clean_website(value: str) -> str | None:
 
     Raises ValueError on what is no public web address: another scheme, a bare name, an address in numbers.
     """
+    if _PLAIN_SITE.fullmatch(value):
+        return value
     value = value.strip().split()[0].rstrip(",;") if value.strip() else ""
     if value.casefold() in {"", "n/a", "na", "none", "-", "http://", "https://", "unknown"}:
         return None
@@ -106,7 +115,7 @@ def clean_website(value: str) -> str | None:
     host = _host(parts)
     if _is_numeric(host):
         raise ValueError("is an address in numbers, not a public name")
-    if not _HOST.match(host) or host.endswith((".localhost", ".local", ".internal", ".lan", ".home", ".arpa")):
+    if not _HOST.match(host) or host.endswith(_INNER):
         raise ValueError("is not the name of a public website")
     return urlunsplit(parts._replace(netloc=host if parts.port in {None, 80, 443} else f"{host}:{parts.port}"))
 
@@ -126,6 +135,8 @@ def linkedin_company_key(value: str) -> str | None:
 
     Raises ValueError on what is no such page.
     """
+    if plain := _PLAIN_LINKEDIN.fullmatch(value):
+        return f"{plain[1]}/{plain[2]}"
     if not value.strip():
         return None
     parts = _split(value.strip())
@@ -155,6 +166,11 @@ def profile_key(value: str) -> str | None:
     return f"{host}{path}" + (f"?{parts.query}" if parts.query and not _is_linkedin(parts) else "")
 
 
+def profile_address(key: str, given: str) -> str | None:
+    """The address to read a profile at: LinkedIn's in its one form, another as it was given."""
+    return f"https://www.{key}" if key.startswith("linkedin.com/") else clean_website(given)
+
+
 def name_keys(name: str, state: str | None) -> tuple[str, ...]:
     """At most two: "The Smith & Sons Co., Inc. dba Smith's", TX -> ("smith and sons|TX", "smiths|TX")."""
     parts = [part.strip(" ()") for part in _ANOTHER_NAME.split(name[:MAX_NAME])]
@@ -179,6 +195,7 @@ def plain_name(name: str) -> str:
     return " ".join(bare or words)
 
 
+@lru_cache(maxsize=50_000)
 def person_name_key(name: str) -> str:
     """A person's name without title, initials, suffix, accents and case: "Dr. Jane Q. Doe, Jr." -> "jane doe"."""
     text = unicodedata.normalize("NFKD", name).casefold()

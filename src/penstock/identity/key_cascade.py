@@ -92,9 +92,12 @@ class KeyCascade:
                     index[key] = thing
 
 
+_NONE = ("\U0010ffff",)  # sorts behind every key
+
+
 def in_order(rows: Iterable[tuple[int, RowKeys]]) -> list[tuple[int, RowKeys]]:
     """Rows (number, keys), surest keys first, then by the keys themselves: the same for every order they come in."""
-    return sorted(rows, key=lambda row: (*((not keys, keys) for keys in row[1]), row[0]))
+    return sorted(rows, key=lambda row: ([keys or _NONE for keys in row[1]], row[0]))
 
 
 def place_all(

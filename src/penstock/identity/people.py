@@ -6,13 +6,14 @@ profiles differ; somebody who works for two companies is one person.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.db import copy_in, driver, execute, rows
 from penstock.core.sqlfile import load
-from penstock.identity.companies import person_name_key, profile_key
+from penstock.identity.companies import person_name_key, profile_address, profile_key
 from penstock.identity.key_cascade import PERSON, RowKeys, place_all
 from penstock.identity.titles import Slot, claim_of_title
 
@@ -94,6 +95,7 @@ async def merge_people(db: AsyncConnection, org_id: int, *, seen_there: bool) ->
     await execute(db, SQL["watch_profiles"], org_id=org_id)
 
 
+@lru_cache(maxsize=50_000)
 def given_and_family(name: str) -> tuple[str | None, str | None]:
     """ "Dr. Jane Q. van Dyke, Jr." -> ("Jane", "van Dyke"); one word is a given name."""
     family, comma, given = name.partition(",")
@@ -118,7 +120,7 @@ def staged_person(one: Person) -> tuple[Any, ...]:
     profile = _profile(one.profile_url)
     return (
         *(name, first, last, one.title, one.slot, rank, person_name_key(name) or name.casefold()),
-        *(profile, one.profile_url if profile else None),
+        *(profile, profile_address(profile, one.profile_url or "") if profile else None),
         *(one.email, one.email_is_shared, one.phone, one.phone_type),
     )
 

@@ -82,7 +82,7 @@ update app.contacts c
        is distinct from (r.full_name, r.first_name, r.last_name, r.profile_key, r.company_id, r.title, r.left_company_at);
 
 -- name: merge_people_points
--- A first email becomes the primary one by itself; a new one takes the place of a dead one.
+-- The first email of a contact is the primary one.
 with told as (
   select distinct on (t.contact_id, v.kind, v.value) t.contact_id, v.kind, v.value, v.line_type, p.source
     from people_in p join people_placed d on d.n = p.n join persons t on t.place = d.place
@@ -90,8 +90,11 @@ with told as (
    where v.value is not null
    order by t.contact_id, v.kind, v.value, p.n desc
 ), made as (
-  insert into app.contact_points as c (org_id, contact_id, kind, value, source, line_type, added_at)
-  select cast(:org_id as int), contact_id, kind, value, source, line_type, app.now() from told order by contact_id, kind, value
+  insert into app.contact_points as c (org_id, contact_id, kind, value, source, line_type, is_primary, added_at)
+  select cast(:org_id as int), t.contact_id, t.kind, t.value, t.source, t.line_type, t.kind = 'email' and t.number = 1 and p.contact_id is null, app.now()
+    from (select told.*, row_number() over (partition by contact_id, kind order by value) as number from told) t
+    left join app.contact_points p on p.contact_id = t.contact_id and p.is_primary
+   order by t.contact_id, t.kind, t.value
   on conflict (org_id, contact_id, kind, value) do nothing
   returning c.contact_id
 )

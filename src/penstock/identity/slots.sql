@@ -35,11 +35,13 @@ create temp table slot_winners (company_id bigint not null, role company.role_co
 -- name: uncontested
 -- A vacant slot that one person claims, or one whose holder is claimed again.
 insert into slot_winners (company_id, role, contact_id)
-select k.company_id, k.role, min(k.contact_id)
-  from slot_claims k join app.company_slots s on s.company_id = k.company_id and s.role_code = k.role
- where s.contact_id is null or s.contact_id = k.contact_id
- group by k.company_id, k.role, s.contact_id
-having count(*) = 1 and not exists (select 1 from slot_claims o where o.company_id = k.company_id and o.role = k.role and o.contact_id <> min(k.contact_id));
+select k.company_id, k.role, k.contact_id
+  from (select company_id, role, min(contact_id) as contact_id from slot_claims group by company_id, role having count(*) = 1) k
+  join app.company_slots s on s.company_id = k.company_id and s.role_code = k.role
+ where s.contact_id is null or s.contact_id = k.contact_id;
+
+-- name: analyze_winners
+analyze slot_winners;
 
 -- name: contested
 -- All candidates for the other claimed slots: who claims it, and who holds it without claiming another one now.

@@ -108,8 +108,8 @@ class CompanyCleaner:
             raw.setdefault("profile", linked)
         out["website_url"] = self._value("website", raw, trouble)
         out["news_url"] = self._value("news", raw, trouble)
-        if self._value("linkedin", raw, trouble) is not None:
-            out["linkedin_url"] = self._value("linkedin", raw, trouble, "website")
+        if (key := self._value("linkedin", raw, trouble)) is not None:
+            out["linkedin_url"] = f"https://www.linkedin.com/{key}"
         facts = {name: _fact(cells[i]) for i, name in self._plan.facts}
         out["facts"] = json.dumps(kept) if (kept := {n: v for n, v in facts.items() if v is not None}) else None
 
