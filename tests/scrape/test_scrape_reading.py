@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from random import Random
 
 import page_maker as pm
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ground import shared_data
 from penstock.identity import slot_of_title
+from penstock.providers.pages.words import REASONS
 from penstock.scrape import Score, name_key, score
 from penstock.scrape.found import FoundJob, FoundPerson, Reading, Unreadable
 from penstock.scrape.funding import of_sentence as funding_of
@@ -208,6 +210,11 @@ def test_jobs_are_read_from_a_careers_page_and_from_no_other() -> None:
 )  # fmt: skip
 def test_dates_are_read_where_they_are_dates(text: str, day: date | None) -> None:
     assert day_in(text) == day
+
+
+def test_every_reason_for_not_reading_stands_in_the_reference() -> None:
+    reference = (Path(__file__).parents[2] / "docs/reference/scraping.md").read_text("utf-8")
+    assert [reason for reason in REASONS if f"`{reason}`" not in reference] == []
 
 
 def test_sentences_are_not_cut_at_abbreviations() -> None:
