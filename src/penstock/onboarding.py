@@ -78,7 +78,8 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
 
 
 async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook) -> None:
-    await execute(db, SQL["insert_campaign"], org_id=org_id, playbook=playbook.name, name=playbook.sequence_name)
+    if playbook.subject != "company":  # people at companies are meant by name, in campaigns made for them
+        await execute(db, SQL["insert_campaign"], org_id=org_id, playbook=playbook.name, name=playbook.sequence_name)
     await many(
         db,
         SQL["insert_tier"],

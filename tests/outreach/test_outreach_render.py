@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from penstock.compliance import lint
 from penstock.core.errors import InvalidInput
 from penstock.outreach.message import WIRE, Envelope, build, token_for, token_in, tokens_in_ids
-from penstock.outreach.render import PROVENANCE, check, render
+from penstock.outreach.render import check, render
 from penstock.playbook import Persona
 from penstock.playbooks.equity import PLAYBOOK
 
@@ -25,7 +25,7 @@ AT = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
 
 def values(**changes: Any) -> dict[str, Any]:
     return {
-        "provenance": PROVENANCE["vendor"],
+        "provenance": PLAYBOOK.provenance["vendor"],
         "first_name": "Ruth",
         "city": "Tampa",
         "street": "12 Palm Ave",
@@ -59,12 +59,12 @@ def envelope(**changes: Any) -> Envelope:
 @pytest.mark.parametrize("step", STEPS)
 def test_every_email_says_where_the_address_came_from_that_it_is_an_advertisement_and_how_to_leave(step: str) -> None:
     mail = render(TEMPLATES, step, values())
-    assert mail.text.startswith(PROVENANCE["vendor"])
+    assert mail.text.startswith(PLAYBOOK.provenance["vendor"])
     for part in (mail.text, mail.html):
         assert "advertisement from Acme Home Equity LLC, 1 Main St, Tampa, FL 33602" in part
         assert "https://p.example/u/x" in part
         assert "https://p.example/consent/abc" in part and "https://c.example/dana" in part
-    assert mail.html.index(PROVENANCE["vendor"]) < mail.html.index("Ruth")
+    assert mail.html.index(PLAYBOOK.provenance["vendor"]) < mail.html.index("Ruth")
 
 
 @pytest.mark.parametrize("step", STEPS)

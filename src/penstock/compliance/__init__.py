@@ -16,6 +16,7 @@ from penstock.compliance.service import (
     decide,
     decide_many,
     last_look,
+    lawful_sources,
     reserve,
     reserve_many,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "decide_many",
     "issue_consent_link",
     "last_look",
+    "lawful_sources",
     "lint",
     "may_contact",
     "reserve",

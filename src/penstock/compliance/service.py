@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.compliance import proof, ruleset
 from penstock.compliance.facts import Attempt, Decision, Intent
 from penstock.compliance.gate import may_contact
-from penstock.compliance.snapshot import SQL, Request, Subject, gather
+from penstock.compliance.snapshot import SQL, Request, Subject, gather, policy_of, seller
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
@@ -55,6 +55,15 @@ async def decide_many(
     """What the gate says to each request, in order, for planning; six statements for any number of requests."""
     at = at or clock.now()
     return [_decide(subject, at) for subject in await gather(ctx, db, org_id, requests)]
+
+
+async def lawful_sources(ctx: Context, db: AsyncConnection, org_id: int, playbook: str) -> list[str] | None:
+    """The named sources whose addresses the gate would not refuse for their source, under the policy of a playbook and
+    the org; None where the org lets unnamed sources pass too."""
+    policy, allowed = policy_of(ctx, await seller(db, org_id), playbook), ruleset.load().limits.sources_allowed
+    if policy.unnamed_source in allowed:
+        return None
+    return sorted(name for name, category in policy.sources.items() if category in allowed)
 
 
 async def reserve(

@@ -1,4 +1,8 @@
-"""06:00 on weekdays: the best contactable leads enter the sequence, up to each broker's daily cap."""
+"""06:00 on weekdays: the best contactable leads enter the sequence, up to each broker's daily cap.
+
+One mechanism for both worlds: a place comes through the standing campaign of its playbook, a person at a company
+through the campaigns that mean them, one of a company at a time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.sqlfile import load
+from penstock.outreach.rules import TIME_TO_ANSWER
+from penstock.playbook import Playbook
 
 SQL = load(__package__)
 _TIMEZONE = text("select timezone from app.orgs where id = cast(:org_id as int)")
@@ -24,18 +30,24 @@ async def feed(ctx: Context, org_id: int, slot: datetime | None = None) -> dict[
     is the
     instant of the timetable that called; a late run feeds for the day on which it runs.
     """
-    campaigns = [book for book in ctx.playbooks.values() if book.sequence and book.personas]
+    found = [book for book in ctx.playbooks.values() if book.sequence and book.personas]
     books = {
-        "playbooks": [book.name for book in campaigns],
-        "names": [book.sequence_name for book in campaigns],
-        "personas": ["|".join(persona.name for persona in book.personas) for book in campaigns],
+        "playbooks": [book.name for book in found],
+        "names": [book.sequence_name if has_standing_campaign(book) else None for book in found],
+        "personas": ["|".join(persona.name for persona in book.personas) for book in found],
+        "targets": ["|".join(book.targets) for book in found],
     }
+    standing = [book for book in found if has_standing_campaign(book)]
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["lock_feeder"], org_id=org_id)
-        await execute(db, SQL["ensure_campaigns"], org_id=org_id, playbooks=books["playbooks"], names=books["names"])
+        names = [book.sequence_name for book in standing]
+        await execute(
+            db, SQL["ensure_campaigns"], org_id=org_id, playbooks=[book.name for book in standing], names=names
+        )
         queued = await execute(db, SQL["queue_ready"], org_id=org_id)
         zone = str(await scalar(db, _TIMEZONE, org_id=org_id))
-        fed = await rows(db, SQL["feed"], org_id=org_id, day_starts=day_start(clock.now(), zone), **books)
+        starts = day_start(clock.now(), zone)
+        fed = await rows(db, SQL["feed"], org_id=org_id, day_starts=starts, time_to_answer=TIME_TO_ANSWER, **books)
         await journey.announce(
             db,
             org_id,
@@ -50,6 +62,11 @@ async def feed(ctx: Context, org_id: int, slot: datetime | None = None) -> dict[
             ],
         )
     return {"queued": queued, "fed": len(fed)}
+
+
+def has_standing_campaign(book: Playbook) -> bool:
+    """Whether all whom the playbook is about belong to one campaign for ever; people at companies are meant by name."""
+    return book.subject != "company"
 
 
 def day_start(at: datetime, zone: str) -> datetime:

@@ -12,15 +12,22 @@ from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.errors import InvalidInput
 from penstock.outreach.message import WIRE, Envelope, build
-from penstock.outreach.render import PROVENANCE, render
+from penstock.outreach.render import render, words
 from penstock.playbook import Persona, Playbook
 
 SENIOR_FROM = 62  # MAP-02
+PROVENANCE = {
+    "vendor": "We found your name in public records and your email address through a licensed contact-data service.",
+    "file": "Your name and email address came to us with a list of public records that we licensed.",
+    "person": "You gave us this email address yourself.",
+    "reply": "You are getting this email because you answered ours.",
+}
+"""Where an address came from, in words for the person; a playbook has its own, also by the name of a source."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where the email leads: our consent page, the broker's calendar, and the way out."""
+    """Where a message leads: our consent page, the broker's calendar, and the way out."""
 
     consent: str
     booking: str
@@ -61,15 +68,9 @@ def compose(
     playbook = ctx.playbooks[addressee["playbook"]]
     persona = find_persona(playbook, persona_name)
     values = {
-        "provenance": PROVENANCE["reply" if answers is not None else addressee["provenance"]],
-        "first_name": first_name(addressee),
-        "city": proper(addressee["city"]) or "your area",
-        "street": proper(addressee["address_line1"]) or "your street",
+        **_values(addressee, persona, links),
+        "provenance": provenance(playbook, addressee, reply=answers is not None),
         "thread_subject": re.sub(r"^(?:\s*re\s*:)+\s*", "", answers or "", flags=re.IGNORECASE),
-        "persona": vars(persona),
-        "broker": {"name": addressee["broker_name"] or addressee["org_name"]},
-        "seller": {"legal_name": addressee["legal_name"], "postal_address": addressee["postal_address"]},
-        "links": vars(links),
     }
     mail = render(playbook.templates, template, values)
     envelope = Envelope(
@@ -113,6 +114,46 @@ def compose(
         raw=build(mail, envelope).as_bytes(policy=WIRE),
         reasons=compliance.lint.reasons(findings),
     )
+
+
+def script(
+    playbook: Playbook, addressee: Mapping[str, Any], *, template: str, persona_name: str, links: Links
+) -> tuple[str, str, frozenset[str]]:
+    """What a person is to send or say: (what to do, the words, what the lint finds in them).
+
+    Raises InvalidInput when a template does not do.
+    """
+    subject, text = words(playbook.templates, template, _values(addressee, find_persona(playbook, persona_name), links))
+    lint = compliance.lint
+    findings = lint.reasons(lint.claims(text))
+    named = lint.normalise(addressee["legal_name"]) in lint.normalise(text)
+    return subject, text, findings if named else findings | {lint.MISSING}
+
+
+def _values(addressee: Mapping[str, Any], persona: Persona, links: Links) -> dict[str, Any]:
+    """What every template may say of the addressee."""
+    return {
+        "first_name": first_name(addressee),
+        "full_name": proper(addressee["full_name"]) or first_name(addressee),
+        "title": addressee["title"] or "",
+        "city": proper(addressee["city"]) or "your area",
+        "street": proper(addressee["address_line1"]) or "your street",
+        "company": {
+            "name": addressee["company_name"] or addressee["company"] or "your company",
+            "renewal_month": addressee["renewal_month"] or "",
+        },
+        "persona": vars(persona),
+        "broker": {"name": addressee["broker_name"] or addressee["org_name"]},
+        "seller": {"legal_name": addressee["legal_name"], "postal_address": addressee["postal_address"]},
+        "links": vars(links),
+    }
+
+
+def provenance(playbook: Playbook, addressee: Mapping[str, Any], *, reply: bool = False) -> str:
+    """The first line of every message: where the address came from (compliance sheet EM-07), by its source where the
+    playbook has words for it, else by its kind."""
+    words = PROVENANCE | dict(playbook.provenance)
+    return words["reply"] if reply else words.get(addressee["source"]) or words[addressee["provenance"]]
 
 
 def find_persona(playbook: Playbook, name: str) -> Persona:

@@ -147,7 +147,7 @@ async def _compose(
                 template=draft.template,
                 persona_name=draft.persona,
                 token=token,
-                links=await _links(ctx, db, org_id, addressee),
+                links=await links_of(ctx, db, org_id, addressee),
                 thread=draft.thread,
                 answers=draft.answers,
             )
@@ -203,8 +203,16 @@ async def _write_down(
 
 
 async def still_allowed(ctx: Context, org_id: int, posted: Sequence[Posted]) -> frozenset[int]:
-    """The last look before the wire: ids of the attempts that nothing forbade since they were reserved."""
-    return await compliance.last_look(ctx, org_id, [email.attempt_id for email in posted]) if posted else frozenset()
+    """The last look before the wire: ids of the attempts that nothing forbade since they were reserved, to addresses
+    that still are good. An answer to somebody's own mail goes to where it came from, whatever a check thinks of it.
+    """
+    if not posted:
+        return frozenset()
+    allowed = await compliance.last_look(ctx, org_id, [email.attempt_id for email in posted])
+    enrolled = [email.enrollment_id for email in posted if email.enrollment_id is not None]
+    async with ctx.db.tenant(org_id) as db:
+        turned = {row["enrollment_id"] for row in await rows(db, SQL["not_good_any_more"], org_id=org_id, ids=enrolled)}
+    return allowed - {email.attempt_id for email in posted if email.enrollment_id in turned}
 
 
 async def hand_over(ctx: Context, posted: Posted) -> Outcome:
@@ -280,7 +288,8 @@ def _sent_event(lead_id: UUID, step: int, persona: str | None, *, in_doubt: bool
     )
 
 
-async def _links(ctx: Context, db: AsyncConnection, org_id: int, addressee: Any) -> Links:
+async def links_of(ctx: Context, db: AsyncConnection, org_id: int, addressee: Any) -> Links:
+    """Where a message to an addressee (a row of the query `addressees`) leads."""
     lead_id, point_id = addressee["lead_id"], addressee["contact_point_id"]
     consent = await compliance.issue_consent_link(ctx, db, org_id, lead_id=lead_id)
     unsubscribe = await compliance.unsubscribe_url(ctx, db, org_id, lead_id=lead_id, contact_point_id=point_id)

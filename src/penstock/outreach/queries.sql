@@ -3,6 +3,7 @@
 select pg_advisory_xact_lock(hashtextextended('feed_campaigns:' || cast(:org_id as int), 0));
 
 -- name: ensure_campaigns
+-- The standing campaign of each playbook about places. People at companies are meant by name, in campaigns made for them.
 insert into app.campaigns (org_id, playbook, name, created_at)
 select cast(:org_id as int), c.playbook, c.name, app.now()
   from unnest(cast(:playbooks as text[]), cast(:names as text[])) as c(playbook, name)
@@ -15,32 +16,68 @@ update app.leads set campaign_status = 'queued'
 
 -- name: feed
 -- Each active broker gets the best leads (by lead score, then by arrival; never by a score that knows ages) up to what is left of the daily cap: own leads first, then unassigned ones, dealt out in
--- turn. The rows are locked as they are chosen; what somebody else holds is left for tomorrow.
+-- turn. A place comes through the campaign of its playbook, a person at a company through the campaign that means them. The rows are locked as they are chosen; what somebody else holds is left
+-- for tomorrow.
 with barred_people as materialized (   -- gathered once: looked up per lead they would cost a scan each while their statistics are stale
   select contact_id from app.suppressed_contacts where org_id = cast(:org_id as int)
 ), barred_emails as materialized (
   select value from app.suppressions where org_id = cast(:org_id as int) and kind = 'email' and lifted_at is null and 'email' = any(channels)
-), writable as not materialized (
-  -- Addresses that a check called alive, of people whom nothing forbids to write to.
-  select p.org_id, p.contact_id, p.id as contact_point_id, p.score
+), reachable as not materialized (
+  -- Addresses of people whom nothing forbids to write to.
+  select p.org_id, p.contact_id, p.id as contact_point_id, p.score, p.status, p.verified, p.value, p.is_primary
     from app.contact_points p join app.contacts c on c.org_id = p.org_id and c.id = p.contact_id
-   where p.kind = 'email' and p.verified and p.status <> 'red' and not p.is_invalid
+   where p.kind = 'email' and p.status <> 'red' and not p.is_invalid
      and not c.is_deceased and not c.is_litigator and c.needs_review_since is null
      and p.contact_id not in (select contact_id from barred_people) and p.value not in (select value from barred_emails)
+), writable as not materialized (   -- and that a check called alive
+  select org_id, contact_id, contact_point_id, score from reachable where verified
 ), brokers as materialized (
   select b.id, b.daily_cap - (
            select count(*) from app.enrollments e join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
             where e.org_id = b.org_id and l.assigned_broker_id = b.id and e.started_at >= cast(:day_starts as timestamptz)) as room
     from app.brokers b where b.org_id = cast(:org_id as int) and b.is_active
+), books as materialized (   -- `name` is that of the standing campaign; a playbook about companies has none
+  select v.playbook, v.name, string_to_array(v.personas, '|') as personas, cast(string_to_array(v.targets, '|') as company.role_code_t[]) as targets
+    from unnest(cast(:playbooks as text[]), cast(:names as text[]), cast(:personas as text[]), cast(:targets as text[])) as v(playbook, name, personas, targets)
 ), campaigns as materialized (
-  select c.id, c.playbook, v.personas
-    from app.campaigns c
-    join unnest(cast(:playbooks as text[]), cast(:names as text[]), cast(:personas as text[])) as v(playbook, name, personas)
-      on v.playbook = c.playbook and v.name = c.name
+  select c.id, c.playbook from app.campaigns c join books b on b.playbook = c.playbook and b.name = c.name
    where c.org_id = cast(:org_id as int) and c.is_active
+), invited as materialized (
+  -- Whom an active campaign means, each through their lead at a company, with the campaign that meant them first. Nobody whose address was written to under another entry, nor while another
+  -- lead of theirs or (where a campaign of either keeps to one at a time) a colleague is under way; a colleague who was written to and did not answer has some days to.
+  select distinct on (l.id) l.id, l.company_id, l.contact_id, l.assigned_broker_id, l.lead_score, l.first_seen_at, k.id as campaign_id, k.one_at_a_time, w.contact_point_id, w.value,
+         coalesce(array_position(coalesce(nullif(k.targets, '{}'), b.targets), s.role_code), 9) as turn
+    from app.campaign_contacts m
+    join app.campaigns k on k.org_id = m.org_id and k.id = m.campaign_id and k.is_active
+    join app.leads l on l.org_id = m.org_id and l.contact_id = m.contact_id and l.company_id = coalesce(m.company_id, l.company_id) and l.merged_into is null
+    join books b on b.playbook = l.playbook and l.playbook = coalesce(k.playbook, l.playbook)
+    join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id and (c.left_company_at is null or c.company_id is distinct from l.company_id)
+    left join app.company_slots s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id
+   cross join lateral (
+         select r.contact_point_id, r.value from reachable r
+          where r.org_id = l.org_id and r.contact_id = l.contact_id and (r.status = 'green' or (r.status = 'yellow' and k.allow_yellow))
+          order by r.status = 'green' desc, r.is_primary desc, r.score desc nulls last, r.contact_point_id limit 1) w
+   where m.org_id = cast(:org_id as int) and l.campaign_status in ('new', 'queued') and l.lead_status in ('contactable', 'enriched')
+     and (cardinality(k.targets) = 0 or s.role_code = any(k.targets))
+     and (l.assigned_broker_id is null or l.assigned_broker_id in (select id from brokers))
+     and not exists (
+       select 1 from app.leads o where o.org_id = l.org_id and o.contact_id = l.contact_id and o.id <> l.id and o.merged_into is null
+          and (o.campaign_status in ('active', 'replied', 'paused', 'converted')
+               or (o.company_id is null and o.campaign_status = 'queued' and o.lead_status = 'contactable' and o.playbook in (select playbook from campaigns))))
+     and not exists (
+       select 1 from app.contact_points t join app.leads o on o.org_id = t.org_id and o.contact_id = t.contact_id join app.enrollments e on e.org_id = o.org_id and e.lead_id = o.id and e.contact_point_id = t.id
+        where t.org_id = l.org_id and t.kind = 'email' and t.value = w.value and t.contact_id <> l.contact_id)
+     and not exists (select 1 from app.colleagues_under_way u where u.org_id = l.org_id and u.company_id = l.company_id and u.lead_id <> l.id and (k.one_at_a_time or u.one_at_a_time)
+                        and (u.quiet_since is null or u.quiet_since > app.now() - cast(:time_to_answer as interval)))
+   order by l.id, k.created_at, k.id
+), in_turn as materialized (   -- a person once, then the companies' people in their order
+  select i.*, row_number() over turns as place, first_value(i.one_at_a_time) over turns as first_is_alone
+    from (select i.*, row_number() over (partition by i.value order by i.lead_score desc, i.turn, i.first_seen_at, i.company_id, i.contact_id) as mention from invited i) i
+   where i.mention = 1
+  window turns as (partition by i.company_id order by i.turn, i.lead_score desc, i.first_seen_at, i.contact_id)
 ), ready as (
   -- A person is written to about one lead at a time: the best of theirs, and none while another is under way.
-  select l.id, l.playbook, l.contact_id, l.property_id, l.assigned_broker_id, l.lead_score, l.first_seen_at
+  select l.id, l.assigned_broker_id, l.lead_score, l.first_seen_at, l.property_id as tie
     from app.leads l
    where l.org_id = cast(:org_id as int) and l.campaign_status = 'queued' and l.lead_status = 'contactable' and l.merged_into is null
      and l.playbook in (select playbook from campaigns)
@@ -52,32 +89,36 @@ with barred_people as materialized (   -- gathered once: looked up per lead they
                    and (o.assigned_broker_id is null or o.assigned_broker_id in (select id from brokers))
                    and row(-o.lead_score, o.first_seen_at, coalesce(o.property_id, 0), o.id)
                      < row(-l.lead_score, l.first_seen_at, coalesce(l.property_id, 0), l.id))))
+  union all
+  select i.id, i.assigned_broker_id, i.lead_score, i.first_seen_at, i.contact_id from in_turn i where i.place = 1 or not (i.one_at_a_time or i.first_is_alone)
 ), own as (
   select r.id, b.id as broker_id
     from brokers b
     cross join lateral (
       select r.id from ready r where r.assigned_broker_id = b.id and b.room > 0
-       order by r.lead_score desc, r.first_seen_at, r.property_id, r.id limit greatest(b.room, 0)) r
+       order by r.lead_score desc, r.first_seen_at, r.tie, r.id limit greatest(b.room, 0)) r
 ), free as (
   select b.id as broker_id, seat, row_number() over (order by seat, b.id) as place
     from (select b.id, b.room - (select count(*) from own where own.broker_id = b.id) as room from brokers b) b
     cross join lateral generate_series(1, b.room) seat
 ), dealt as (
   select r.id, f.broker_id
-    from (select r.id, row_number() over (order by r.lead_score desc, r.first_seen_at, r.property_id, r.id) as place
+    from (select r.id, row_number() over (order by r.lead_score desc, r.first_seen_at, r.tie, r.id) as place
             from ready r where r.assigned_broker_id is null
-           order by r.lead_score desc, r.first_seen_at, r.property_id, r.id limit (select count(*) from free)) r
+           order by r.lead_score desc, r.first_seen_at, r.tie, r.id limit (select count(*) from free)) r
     join free f on f.place = r.place
 ), chosen as (
   select c.id, c.broker_id from (select * from own union all select * from dealt) c
 ), locked as (
-  select l.id, c.broker_id, k.id as campaign_id,
-         (string_to_array(k.personas, '|'))[1 + ('x' || substr(md5(coalesce(l.property_id::text, l.id::text)), 1, 7))::bit(28)::int
-                                                % cardinality(string_to_array(k.personas, '|'))] as persona,
-         (select w.contact_point_id from writable w where w.org_id = l.org_id and w.contact_id = l.contact_id
-           order by w.score desc nulls last, w.contact_point_id limit 1) as contact_point_id
-    from app.leads l join chosen c on c.id = l.id join campaigns k on k.playbook = l.playbook
-   where l.org_id = cast(:org_id as int) and l.campaign_status = 'queued' and l.lead_status = 'contactable' and l.merged_into is null
+  select l.id, c.broker_id, coalesce(i.campaign_id, k.id) as campaign_id,
+         b.personas[1 + ('x' || substr(md5(coalesce(l.property_id::text, l.company_id || ':' || l.contact_id, l.id::text)), 1, 7))::bit(28)::int % cardinality(b.personas)] as persona,
+         coalesce(i.contact_point_id, (
+           select w.contact_point_id from writable w where w.org_id = l.org_id and w.contact_id = l.contact_id
+            order by w.score desc nulls last, w.contact_point_id limit 1)) as contact_point_id
+    from app.leads l join chosen c on c.id = l.id join books b on b.playbook = l.playbook left join campaigns k on k.playbook = l.playbook left join in_turn i on i.id = l.id
+   where l.org_id = cast(:org_id as int) and l.merged_into is null and coalesce(i.campaign_id, k.id) is not null
+     and case when i.id is null then l.campaign_status = 'queued' and l.lead_status = 'contactable'
+              else l.campaign_status in ('new', 'queued') and l.lead_status in ('contactable', 'enriched') end
      for update of l skip locked
 ), started as (
   update app.leads l
@@ -97,16 +138,17 @@ returning e.lead_id, e.persona, e.campaign_id;
 -- Steps whose address a check, or a person, has called dead since the sequence began.
 select d.enrollment_id, d.lead_id, d.contact_point_id, d.current_step
   from app.outreach_due d
-  join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id and p.kind = 'email' and p.status = 'red'
+  join app.enrolled_addresses a on a.org_id = d.org_id and a.enrollment_id = d.enrollment_id and a.address = 'dead'
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
 -- name: due
 -- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting; a dead address is left first.
-select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status
+select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status, l.playbook, l.contact_id, d.persona, a.address
   from app.outreach_due d
+  join app.enrolled_addresses a on a.org_id = d.org_id and a.enrollment_id = d.enrollment_id
   join app.campaigns c on c.org_id = d.org_id and c.id = d.campaign_id and c.is_active
   join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
- where not exists (select 1 from app.contact_points p where p.org_id = d.org_id and p.id = d.contact_point_id and p.status = 'red')
+ where a.address <> 'dead'
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
 -- name: lock_writing
@@ -120,15 +162,16 @@ select e.id as enrollment_id, e.campaign_id, e.lead_id, e.contact_point_id, e.pe
   from app.enrollments e
   join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
  where e.org_id = cast(:org_id as int) and e.id = any(cast(:ids as bigint[])) and e.state in ('active', 'paused') and e.next_execution_at <= app.now()
-   and not exists (select 1 from app.contact_points p where p.org_id = e.org_id and p.id = e.contact_point_id and p.status = 'red')
+   and exists (select 1 from app.enrolled_addresses a where a.org_id = e.org_id and a.enrollment_id = e.id and a.address = 'good')
  order by e.next_execution_at, e.id
    for update of e, l skip locked;
 
 -- name: addressees
 -- All that an email to one contact point of a lead may say.
 select l.id as lead_id, p.id as contact_point_id, l.playbook, l.contact_id, p.value,
-       case when p.source in ('person', 'form', 'reply') then 'person' when p.vendor_call_id is not null then 'vendor' else 'file' end as provenance,
-       c.kind as contact_kind, c.first_name, c.full_name, c.company, c.age, pr.city, pr.address_line1,
+       case when p.source in ('person', 'form', 'reply') then 'person' when p.vendor_call_id is not null then 'vendor' else 'file' end as provenance, p.source,
+       c.kind as contact_kind, c.first_name, c.full_name, c.company, c.title, c.age, coalesce(pr.city, co.city) as city, pr.address_line1,
+       co.name as company_name, to_char(make_date(2000, co.renewal_month, 1), 'FMMonth') as renewal_month,
        b.name as broker_name, b.calendar_username, b.calendar_event_slug, o.legal_name, o.name as org_name, o.postal_address, o.from_domain, o.timezone
   from unnest(cast(:lead_ids as uuid[]), cast(:point_ids as bigint[])) as a(lead_id, point_id)
   join app.leads l on l.org_id = cast(:org_id as int) and l.id = a.lead_id
@@ -136,6 +179,7 @@ select l.id as lead_id, p.id as contact_point_id, l.playbook, l.contact_id, p.va
   join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
   join app.orgs o on o.id = l.org_id
   left join app.properties pr on pr.org_id = l.org_id and pr.id = l.property_id
+  left join app.companies co on co.org_id = l.org_id and co.id = l.company_id
   left join app.brokers b on b.org_id = l.org_id and b.id = l.assigned_broker_id;
 
 -- name: threads
@@ -145,6 +189,10 @@ select m.enrollment_id, array_agg(m.message_id order by m.step) as message_ids
  where m.org_id = cast(:org_id as int) and m.enrollment_id = any(cast(:ids as bigint[])) and m.direction = 'outbound' and m.state in ('sent', 'in_doubt')
    and m.lead_id = any(cast(:lead_ids as uuid[]))
  group by m.enrollment_id;
+
+-- name: not_good_any_more
+-- Of these sequences, the ones whose address turned since they were authorised.
+select a.enrollment_id from app.enrolled_addresses a where a.org_id = cast(:org_id as int) and a.enrollment_id = any(cast(:ids as bigint[])) and a.address <> 'good';
 
 -- name: write_down
 insert into app.message_log (org_id, at, lead_id, contact_id, contact_point_id, enrollment_id, campaign_id, step, persona, direction, channel, state,
@@ -242,12 +290,15 @@ with dead as (
 update app.leads l set facts_changed_at = app.now() from dead where l.org_id = cast(:org_id as int) and l.contact_id = dead.contact_id;
 
 -- name: next_address
--- The best other address of the person that a check called alive and nothing forbids.
+-- The best other address of the person that a check called alive and nothing forbids; at a company a green one, or a yellow one where the campaign takes it.
 select p.id from app.contact_points p join app.leads l on l.org_id = p.org_id and l.contact_id = p.contact_id
- where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid) and p.kind = 'email' and p.verified and p.status <> 'red' and not p.is_invalid
+ where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid) and p.kind = 'email' and not p.is_invalid
+   and case when l.company_id is null then p.verified and p.status <> 'red'
+            else p.status = 'green' or (p.status = 'yellow' and exists (select 1 from app.enrollments e join app.campaigns k on k.org_id = e.org_id and k.id = e.campaign_id
+                                                                          where e.org_id = l.org_id and e.lead_id = l.id and e.state <> 'stopped' and k.allow_yellow)) end
    and not exists (select 1 from app.suppressions s where s.org_id = p.org_id and s.kind = 'email' and s.value = p.value
                       and s.lifted_at is null and 'email' = any(s.channels))
- order by p.score desc nulls last, p.id limit 1;
+ order by p.status = 'green' desc, p.score desc nulls last, p.id limit 1;
 
 -- name: switch_address
 update app.enrollments

@@ -10,7 +10,7 @@ empty space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -24,15 +24,6 @@ from markupsafe import Markup
 from penstock.core.errors import InvalidInput
 
 LAYOUTS = files(__package__).joinpath("templates")
-
-PROVENANCE = {
-    "vendor": "We found your name in public property records and your email address through a licensed "
-    "contact-data service.",
-    "file": "Your name and email address came to us with a list of property records that we licensed.",
-    "person": "You gave us this email address yourself.",
-    "reply": "You are getting this email because you answered ours.",
-}
-"""First line of every message, by where the address came from (compliance sheet EM-07)."""
 
 _ENVIRONMENTS: dict[tuple[str, bool], Environment] = {}
 
@@ -69,9 +60,21 @@ def render(templates: Traversable, step: str, values: Mapping[str, Any]) -> Rend
         raise InvalidInput(f"template {name} in {templates}: {error}") from error
 
 
-def check(templates: Traversable, step: str) -> None:
-    """Parse the three files of a step; raises InvalidInput naming the file that is missing or does not parse."""
-    for part in ("subject", "text", "html"):
+def words(templates: Traversable, step: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """(subject in one line, text) of a step that a person does: no layout around it. Raises InvalidInput."""
+    name = step
+    try:
+        plain = _environment(templates, escape=False)
+        subject = " ".join(plain.get_template(name := f"{step}.subject.liquid").render(**values).split())
+        return subject, plain.get_template(name := f"{step}.text.liquid").render(**values).strip() + "\n"
+    except LiquidError as error:
+        raise InvalidInput(f"template {name} in {templates}: {error}") from error
+
+
+def check(templates: Traversable, step: str, *, parts: Sequence[str] = ("subject", "text", "html")) -> None:
+    """Parse the files of a step (a step that a person does has no html); raises InvalidInput naming the file that is
+    missing or does not parse."""
+    for part in parts:
         try:
             _environment(templates, escape=part == "html").get_template(f"{step}.{part}.liquid")
         except LiquidError as error:

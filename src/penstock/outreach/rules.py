@@ -13,8 +13,14 @@ CLOSES = time(17)
 RETRY_DENIED = timedelta(days=1)
 """How long a step waits for something other than time (a review, a switch) before the gate is asked again."""
 
+RETRY_CHECKING = timedelta(hours=6)
+"""How long a step waits for an address that is being checked anew."""
+
 RETRY_FORBIDDEN = timedelta(minutes=5)
 """How long a step waits that the last look before the wire took back: the next look sees what happened meanwhile."""
+
+TIME_TO_ANSWER = timedelta(days=3)
+"""How long nobody else of a company is written to after the last message of somebody who did not answer."""
 
 TERMINAL = frozenset(
     {
@@ -33,6 +39,20 @@ TERMINAL = frozenset(
 
 UNUSABLE = frozenset({"DATA_SOURCE_PROHIBITED", "JURISDICTION_UNSUPPORTED", "ID_INVALID"})
 """Of these, the ones that no suppression moved the lead for: outreach gives the lead up itself."""
+
+WAITS = frozenset(
+    {
+        "SYS_KILL_SWITCH",
+        "SYS_RULES_STALE",
+        "SYS_CLOCK",
+        "SYS_LEDGER",
+        "SUPP_PENDING_REVIEW",
+        "SUPP_VULNERABLE",
+        "FREQ_IN_FLIGHT",
+    }
+)
+"""Reasons for which a step that a person does waits, as an email would: somebody reads, switches or finishes something.
+Without them, and without a time at which the gate opens, such a step is passed over: no sequence hangs on it."""
 
 CONTENT = frozenset({"CONTENT_MISSING_ELEMENT", "CONTENT_PROHIBITED_CLAIM"})
 """Something is wrong with our words, not with the person: the step waits in the DLQ until the template is mended."""

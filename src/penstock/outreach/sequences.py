@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import compliance, journey
+from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.sqlfile import load
+from penstock.outreach.rules import next_step_at
+from penstock.playbook import SequenceStep
 
 SQL = load(__package__)
 
@@ -59,6 +63,19 @@ async def address_failed(
         contact_point_id=contact_point_id,
         channels=["email"],
     )
+    goes_on = await leave_address(
+        db, org_id, lead_id=lead_id, enrollment_id=enrollment_id, step=step, reason="SUPP_HARD_BOUNCE"
+    )
+    details = {"code": detail, "next_address": goes_on}
+    await journey.announce(db, org_id, [journey.Event("email_bounced", lead_id, stage="outreach", details=details)])
+    return goes_on
+
+
+async def leave_address(
+    db: AsyncConnection, org_id: int, *, lead_id: UUID, enrollment_id: int | None, step: int | None, reason: str
+) -> bool:
+    """Go on with the person's next best address, from `step`; gives whether there is one. Without, the sequence stops
+    and the lead is `bounced`."""
     other = await scalar(db, SQL["next_address"], org_id=org_id, lead_id=lead_id)
     goes_on = False
     if other is not None and enrollment_id is not None and step is not None:
@@ -66,8 +83,26 @@ async def address_failed(
             await execute(db, SQL["switch_address"], org_id=org_id, id=enrollment_id, contact_point_id=other, step=step)
         )
     if not goes_on:
-        await stop_sequence(db, org_id, lead_id, "SUPP_HARD_BOUNCE")
+        await stop_sequence(db, org_id, lead_id, reason)
         await execute(db, SQL["lead_bounced"], org_id=org_id, lead_id=lead_id)
-    details = {"code": detail, "next_address": goes_on}
-    await journey.announce(db, org_id, [journey.Event("email_bounced", lead_id, stage="outreach", details=details)])
     return goes_on
+
+
+def step_of(ctx: Context, row: RowMapping) -> SequenceStep:
+    """The step that is next in a sequence: `row` has `playbook` and `current_step`."""
+    found: SequenceStep = ctx.playbooks[row["playbook"]].sequence[row["current_step"]]
+    return found
+
+
+async def advance(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping, zone: str) -> bool:
+    """Move a sequence past the step it stands at, to the next one's day in `zone`; False if it is not there."""
+    step = row["current_step"] + 1
+    days = [planned.day for planned in ctx.playbooks[row["playbook"]].sequence]
+    next_at = next_step_at(clock.now(), days, step, zone)
+    moved = await execute(db, SQL["advance"], org_id=org_id, id=row["enrollment_id"], step=step, next_at=next_at)
+    if moved and row["campaign_status"] == "paused":
+        await execute(db, SQL["resume_leads"], org_id=org_id, lead_id=row["lead_id"])
+    if moved and next_at is None:
+        finished = journey.Event("sequence_finished", row["lead_id"], stage="outreach", details={"steps": step})
+        await journey.announce(db, org_id, [finished])
+    return bool(moved)

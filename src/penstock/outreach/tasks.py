@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import compliance, journey
-from penstock.compliance import Decision, Intent, Request
+from penstock import compliance
+from penstock.compliance import Intent, Request
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
 from penstock.core.sqlfile import load
-from penstock.outreach import post
+from penstock.outreach import handwork, post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
-from penstock.outreach.rules import (
-    CONTENT,
-    RETRY_DENIED,
-    RETRY_FORBIDDEN,
-    UNUSABLE,
-    ends_sequence,
-    next_step_at,
-    working_hour,
-)
-from penstock.outreach.sequences import address_failed
+from penstock.outreach.refusals import hold, stop, turn_away, zone
+from penstock.outreach.rules import RETRY_CHECKING, RETRY_FORBIDDEN
+from penstock.outreach.sequences import address_failed, advance, leave_address, step_of
 
 SQL = load(__package__)
 PLANNED = 200
@@ -82,10 +75,15 @@ async def _leave_dead_addresses(ctx: Context, org_id: int) -> int:
 
 
 async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[int]:
-    """Ask the gate about all of them at once; gives the enrollments that may go on, and moves or stops the others."""
-    hopeless = {row["enrollment_id"]: reason for row in due if (reason := _hopeless(row)) is not None}
-    await _stop(db, org_id, hopeless)
-    asked = [row for row in due if row["enrollment_id"] not in hopeless]
+    """Ask the gate about all of them at once; gives the emails that may go on, and moves or stops the others.
+
+    Steps that a person does become tasks here.
+    """
+    hopeless = {row["enrollment_id"]: reason for row in due if (reason := _hopeless(ctx, row)) is not None}
+    await stop(db, org_id, hopeless)
+    going = [row for row in due if row["enrollment_id"] not in hopeless]
+    await handwork.prepare(ctx, db, org_id, [row for row in going if step_of(ctx, row).channel != "email"])
+    asked = await _with_good_address(db, org_id, [row for row in going if step_of(ctx, row).channel == "email"])
     requests = [
         Request(
             row["lead_id"],
@@ -96,15 +94,42 @@ async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[Ro
     ]
     decisions = await compliance.decide_many(ctx, db, org_id, requests) if requests else []
     answered = list(zip(asked, decisions, strict=True))
-    await _refused(db, org_id, [(row, decision) for row, decision in answered if not decision.allowed])
+    await turn_away(db, org_id, [(row, decision) for row, decision in answered if not decision.allowed])
     return [row["enrollment_id"] for row, decision in answered if decision.allowed]
 
 
-def _hopeless(row: RowMapping) -> str | None:
+def _hopeless(ctx: Context, row: RowMapping) -> str | None:
     """Why a sequence has nothing left to do, whatever the gate says."""
     if row["campaign_status"] not in ("active", "paused"):
         return str(row["campaign_status"])
+    if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence):
+        return "sequence is over"
     return "no address" if row["contact_point_id"] is None else None
+
+
+async def _with_good_address(db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[RowMapping]:
+    """Those that may be mailed to as they stand. An address that is being checked waits for its answer; one that is no
+    longer good enough gives way to the person's next one, or the sequence ends."""
+    waiting = [row for row in due if row["address"] == "checking"]
+    await execute(
+        db,
+        SQL["postpone"],
+        org_id=org_id,
+        ids=[row["enrollment_id"] for row in waiting],
+        steps=[row["current_step"] for row in waiting],
+        ats=[clock.now() + RETRY_CHECKING] * len(waiting),
+    )
+    for row in due:
+        if row["address"] == "unsure":
+            await leave_address(
+                db,
+                org_id,
+                lead_id=row["lead_id"],
+                enrollment_id=row["enrollment_id"],
+                step=row["current_step"] + 1,
+                reason="address not good enough any more",
+            )
+    return [row for row in due if row["address"] == "good"]
 
 
 async def _send(ctx: Context, org_id: int, enrollment_ids: Sequence[int]) -> None:
@@ -136,27 +161,21 @@ async def _authorise(ctx: Context, db: AsyncConnection, org_id: int, enrollment_
     """Steps through the gate; what may not go now is moved, stopped or held, what may is written down and moved on."""
     await execute(db, SQL["lock_writing"], org_id=org_id)
     held = await rows(db, SQL["still_due"], org_id=org_id, ids=list(enrollment_ids))
-    over = {
-        row["enrollment_id"]: "sequence is over"
-        for row in held
-        if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence)
-    }
-    await _stop(db, org_id, over)
-    held = [row for row in held if row["enrollment_id"] not in over]
+    held = [row for row in held if _is_email(ctx, row)]  # another worker may have moved one on
     threads = await _threads(db, org_id, held)
     drafts = [_draft(ctx, row, threads.get(row["enrollment_id"], ())) for row in held]
     posted, refused = [], []
     for row, answer in zip(held, await post.authorise(ctx, db, org_id, drafts), strict=True):
         if answer.decision is None:
-            await _hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, answer.error)
+            await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, answer.error)
         elif answer.posted is None:
             refused.append((row, answer.decision))
-        elif await _advance(ctx, db, org_id, row, answer.decision):
+        elif await advance(ctx, db, org_id, row, zone(answer.decision)):
             posted.append(answer.posted)
         else:  # a reply ended the sequence a moment ago
             ended = Outcome(Fate.FORBIDDEN, "sequence ended")
             await post.record_not_sent(ctx, db, org_id, answer.posted, ended)
-    await _refused(db, org_id, refused)
+    await turn_away(db, org_id, refused)
     return posted
 
 
@@ -177,7 +196,7 @@ def _draft(ctx: Context, row: RowMapping, thread: Sequence[str]) -> Draft:
     return Draft(
         lead_id=row["lead_id"],
         contact_point_id=row["contact_point_id"],
-        template=ctx.playbooks[row["playbook"]].sequence[step - 1].template,
+        template=step_of(ctx, row).template,
         persona=row["persona"],
         subject_key=f"enrollment:{row['enrollment_id']}",
         step=step,
@@ -187,67 +206,9 @@ def _draft(ctx: Context, row: RowMapping, thread: Sequence[str]) -> Draft:
     )
 
 
-async def _advance(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping, decision: Decision) -> bool:
-    """Move the sequence past this step; False if it is not where it was."""
-    step = row["current_step"] + 1
-    days = [planned.day for planned in ctx.playbooks[row["playbook"]].sequence]
-    next_at = next_step_at(clock.now(), days, step, _zone(decision))
-    moved = await execute(db, SQL["advance"], org_id=org_id, id=row["enrollment_id"], step=step, next_at=next_at)
-    if moved and row["campaign_status"] == "paused":
-        await execute(db, SQL["resume_leads"], org_id=org_id, lead_id=row["lead_id"])
-    if moved and next_at is None:
-        finished = journey.Event("sequence_finished", row["lead_id"], stage="outreach", details={"steps": step})
-        await journey.announce(db, org_id, [finished])
-    return bool(moved)
-
-
-async def _refused(db: AsyncConnection, org_id: int, refused: Sequence[tuple[RowMapping, Decision]]) -> None:
-    """Steps the gate refused: moved to when it would allow them, stopped where waiting does not help, held in the DLQ
-    where our own words are at fault."""
-    reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
-    ended = {enrollment: reason for enrollment, reason in reasons.items() if reason is not None}
-    await _stop(db, org_id, ended)
-    waiting = [(row, decision) for row, decision in refused if row["enrollment_id"] not in ended]
-    for row, decision in waiting:
-        if wrong := CONTENT.intersection(decision.reasons):
-            await _hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, ", ".join(sorted(wrong)))
-    moved = [(row, decision) for row, decision in waiting if not CONTENT.intersection(decision.reasons)]
-    await execute(
-        db,
-        SQL["postpone"],
-        org_id=org_id,
-        ids=[row["enrollment_id"] for row, _ in moved],
-        steps=[row["current_step"] for row, _ in moved],
-        ats=[_again_at(decision) for _, decision in moved],
-    )
-    given_up = {row["lead_id"]: why for row, _ in refused if (why := reasons[row["enrollment_id"]]) in UNUSABLE}
-    await execute(
-        db, SQL["give_up"], org_id=org_id, lead_ids=list(given_up), reasons=[str(why) for why in given_up.values()]
-    )
-    await journey.announce(
-        db,
-        org_id,
-        [
-            journey.Event(
-                "contact_denied",
-                row["lead_id"],
-                stage="outreach",
-                details={"channel": "email", "reason": decision.reason, "step": row["current_step"] + 1},
-            )
-            for row, decision in refused
-        ],
-    )
-
-
-def _again_at(decision: Decision) -> datetime:
-    """When to ask again: in the next working hour after the gate opens, or in a day if only an act cures it."""
-    if decision.next_permitted_at is None:
-        return clock.now() + RETRY_DENIED
-    return working_hour(decision.next_permitted_at, _zone(decision))
-
-
-def _zone(decision: Decision) -> str:
-    return decision.zones[0] if decision.zones else "UTC"
+def _is_email(ctx: Context, row: RowMapping) -> bool:
+    sequence = ctx.playbooks[row["playbook"]].sequence
+    return row["current_step"] < len(sequence) and step_of(ctx, row).channel == "email"
 
 
 async def _not_sent(ctx: Context, db: AsyncConnection, org_id: int, email: Posted, outcome: Outcome) -> None:
@@ -273,30 +234,4 @@ async def _not_sent(ctx: Context, db: AsyncConnection, org_id: int, email: Poste
     again_at = clock.now() + (RETRY_FORBIDDEN if forbidden else timedelta())
     await execute(db, SQL["step_back"], org_id=org_id, id=email.enrollment_id, step=email.step, at=again_at)
     if not forbidden:
-        await _hold(db, org_id, email.enrollment_id, email.step, outcome.detail, outcome.retry_in_s)
-
-
-async def _hold(
-    db: AsyncConnection, org_id: int, enrollment_id: int, step: int, error: str, retry_in_s: float | None = None
-) -> None:
-    await dlq.put(
-        db,
-        org_id,
-        stage="outreach",
-        item=str(enrollment_id),
-        payload={"step": step},
-        error=error,
-        retry_in_s=retry_in_s,
-    )
-
-
-async def _stop(db: AsyncConnection, org_id: int, reasons: dict[int, str]) -> None:
-    stopped = await rows(db, SQL["stop"], org_id=org_id, ids=list(reasons), reasons=list(reasons.values()))
-    await journey.announce(
-        db,
-        org_id,
-        [
-            journey.Event("sequence_stopped", row["lead_id"], stage="outreach", details={"reason": row["stop_reason"]})
-            for row in stopped
-        ],
-    )
+        await hold(db, org_id, email.enrollment_id, email.step, outcome.detail, outcome.retry_in_s)

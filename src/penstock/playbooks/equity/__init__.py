@@ -42,5 +42,10 @@ PLAYBOOK = Playbook(
     ),
     call_purpose="the equity in your home",
     appointment_title="Home-equity conversation",
+    provenance={
+        "vendor": "We found your name in public property records and your email address through a licensed "
+        "contact-data service.",
+        "file": "Your name and email address came to us with a list of property records that we licensed.",
+    },
     showcase=Showcase("Summit Home Equity", "equity-call"),
 )

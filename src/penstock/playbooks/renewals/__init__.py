@@ -33,8 +33,6 @@ PROVENANCE = {
     "website": "We found your name and work address on your company's public web pages and in public business records.",
     "email_pattern": "We found your name in public business records and on public web pages, and worked out your work "
     "address from how your company writes its addresses.",
-    "person": "You gave us this email address yourself.",
-    "reply": "You are getting this email because you answered ours.",
 }
 
 PLAYBOOK = Playbook(

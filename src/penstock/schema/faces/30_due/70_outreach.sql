@@ -4,3 +4,30 @@ select e.org_id, e.id as enrollment_id, e.lead_id, e.campaign_id, e.contact_poin
  where e.state in ('active', 'paused') and e.next_execution_at <= app.now()
    and not exists (select 1 from app.on_hold h where h.org_id = e.org_id and h.stage = 'outreach' and h.item = e.id::text);
 comment on view app.outreach_due is 'Enrollments whose next step may be tried.';
+-- At companies only green is good, and yellow where the campaign takes it. What a vendor sold of a household was checked before it came in line.
+create view app.enrolled_addresses with (security_invoker = true) as
+select e.org_id, e.id as enrollment_id, e.contact_point_id,
+       case when p.id is null then 'none'
+            when p.status = 'red' or p.is_invalid then 'dead'
+            when l.company_id is null or p.status = 'green' or (p.status = 'yellow' and c.allow_yellow) then 'good'
+            when p.status = 'gray' and (p.verified_at is null or p.check_due_at is not null) then 'checking'
+            else 'unsure' end as address
+  from app.enrollments e
+  join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
+  join app.campaigns c on c.org_id = e.org_id and c.id = e.campaign_id
+  left join app.contact_points p on p.org_id = e.org_id and p.id = e.contact_point_id;
+comment on view app.enrolled_addresses is 'The address that each enrollment uses, and whether it may be mailed to now: good, checking, unsure, dead or none.';
+-- Replied, booked or resting, with a sequence under way, or with a task somebody has still to do. `quiet_since` is set where the sequence only came to its end: for a while
+-- an answer may still come. Who left the company is nobody's colleague any more.
+create view app.colleagues_under_way with (security_invoker = true) as
+select l.org_id, l.company_id, l.id as lead_id, coalesce(k.one_at_a_time, false) as one_at_a_time,
+       case when l.campaign_status not in ('replied', 'paused', 'converted') and e.state = 'finished'
+                 and not exists (select 1 from app.tasks t where t.org_id = l.org_id and t.lead_id = l.id and t.state = 'open') then e.ended_at end as quiet_since
+  from app.leads l
+  join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id and (c.left_company_at is null or c.company_id is distinct from l.company_id)
+  left join app.enrollments e on e.org_id = l.org_id and e.lead_id = l.id
+  left join app.campaigns k on k.org_id = e.org_id and k.id = e.campaign_id
+ where l.company_id is not null and l.merged_into is null
+   and (l.campaign_status in ('replied', 'paused', 'converted') or (l.campaign_status = 'active' and e.state in ('active', 'paused', 'finished'))
+        or exists (select 1 from app.tasks t where t.org_id = l.org_id and t.lead_id = l.id and t.state = 'open'));
+comment on view app.colleagues_under_way is 'People at companies who are being talked to, or were until a moment ago.';

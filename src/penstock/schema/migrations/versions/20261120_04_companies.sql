@@ -424,6 +424,16 @@ reason: why skipped or withdrawn
 decision_id: the ALLOW it rests on
 $$);
 
+-- Who stops talking to somebody stops the tasks about them too; a sequence that came to its end leaves the task of its last step.
+create function app.withdraw_tasks() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  update app.tasks t set state = 'withdrawn', closed_at = app.now(), closed_by = 'outreach', reason = coalesce(new.stop_reason, 'the sequence went on')
+   where t.org_id = new.org_id and t.enrollment_id = new.id and t.state = 'open' and (new.state = 'stopped' or t.step < new.current_step);
+  return null;
+end $$;
+create trigger trg_withdraw_tasks after update of state on app.enrollments for each row
+  when (new.state in ('stopped', 'finished') and new.state is distinct from old.state) execute function app.withdraw_tasks();
+
 create table app.handoffs (
   org_id int not null, id bigint not null default nextval('marketing.ac_handoff_handoff_id_seq'), company_id bigint, contact_id bigint, lead_id uuid, broker_id uuid, cause text not null default gen_random_uuid()::text, notes text, created_at timestamptz not null default app.now(),
   primary key (org_id, id), unique (org_id, cause),

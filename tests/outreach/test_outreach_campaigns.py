@@ -1,0 +1,492 @@
+"""Campaigns to people at companies: who joins, whose turn it is, and who never is written to."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from factories import make_company, make_contactable, make_email, make_person
+from ground import BROKER_ID
+from mailhouse import Mailhouse, mailhouse
+from penstock import compliance
+from penstock.core import clock
+from penstock.core.context import Context
+from penstock.core.db import execute, rows
+from penstock.core.errors import Conflict, InvalidInput, NotFound
+from penstock.outreach import campaigns
+from penstock.outreach.feeder import feed
+from penstock.outreach.tasks import pump
+
+ALL = {"playbook": "renewals", "name": "Spring"}
+
+
+async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any]]:
+    async with ctx.db.tenant(1) as db:
+        return [dict(row) for row in await rows(db, text(statement), **params)]
+
+
+async def change(ctx: Context, statement: str, **params: Any) -> None:
+    async with ctx.db.tenant(1) as db:
+        await execute(db, text(statement), **params)
+
+
+async def written_to(ctx: Context) -> set[uuid.UUID]:
+    return {row["lead_id"] for row in await sql(ctx, "select lead_id from app.enrollments")}
+
+
+async def finish(ctx: Context, lead: uuid.UUID) -> None:
+    """The whole sequence went out, and nobody answered."""
+    await change(
+        ctx,
+        "update app.enrollments set state = 'finished', current_step = 6, next_execution_at = null,"
+        " ended_at = app.now() where lead_id = :id",
+        id=lead,
+    )
+
+
+# -- who joins ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_campaign_takes_in_who_is_ready_and_counts_who_is_not(ctx: Context) -> None:
+    ready, late, none = await make_company(ctx), await make_company(ctx, renewal_month=10), await make_company(ctx)
+    await make_person(ctx, ready)
+    await make_person(ctx, ready, "HR", colour="yellow")
+    await make_person(ctx, ready, "CEO", colour="red")
+    await make_person(ctx, late)
+    await make_person(ctx, none, source="manual")
+    await make_person(ctx, none, "HR", email=None)
+    await make_person(ctx, none, "CEO", campaign_status="active", added_to_campaign_at=clock.now())
+    expected = {
+        "email yellow": 1, "email red": 1, "source of the email not named": 1, "no email": 1, "in outreach already": 1,
+    }  # fmt: skip
+    rehearsed = await campaigns.create(ctx, 1, **ALL, dry_run=True)
+    assert (rehearsed.campaign_id, rehearsed.added, rehearsed.held_back) == (None, 1, expected)
+    assert await sql(ctx, "select 1 from app.campaigns where playbook = 'renewals'") == []
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert (made.added, made.companies, made.by_role, made.held_back) == (1, 1, {"CFO": 1}, expected)
+    assert len(await sql(ctx, "select 1 from app.campaign_contacts")) == 1
+    (event,) = await sql(ctx, "select details from app.pipeline_events where event_type = 'campaign_created'")
+    assert event["details"] == {"campaign": made.campaign_id, "people": 1, "companies": 1}
+
+
+async def test_the_audience_with_a_green_address_is_the_documented_list_of_ready_renewals(ctx: Context) -> None:
+    dice = random.Random(5)
+    for _ in range(14):
+        company = await make_company(ctx, renewal_month=dice.choice([None, *range(1, 13)]))
+        for role in dice.sample(["CEO", "CFO", "HR"], dice.randint(0, 3)):
+            await make_person(ctx, company, role, colour=dice.choice(["green", "yellow", "red", "gray"]))
+    made = await campaigns.create(ctx, 1, **ALL)
+    ready = await sql(ctx, "select company_id from company.vw_due_renewals_ready")
+    taken = await sql(ctx, "select distinct company_id from app.campaign_contacts")
+    assert {row["company_id"] for row in taken} == {row["company_id"] for row in ready}
+    assert made.companies == len(ready) > 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"playbook": "equity"}, InvalidInput),
+        ({"playbook": "nobody"}, InvalidInput),
+        ({"targets": ["CTO"]}, InvalidInput),
+        ({"targets": ["CFO", "CFO"]}, InvalidInput),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(ctx: Context, wrong: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await campaigns.create(ctx, 1, **(ALL | wrong))
+    assert await sql(ctx, "select 1 from app.campaigns where playbook = 'renewals'") == []
+
+
+async def test_a_name_is_taken_once(ctx: Context) -> None:
+    await campaigns.create(ctx, 1, **ALL)
+    with pytest.raises(Conflict):
+        await campaigns.create(ctx, 1, **ALL)
+
+
+async def test_the_timetable_makes_one_campaign_a_month_and_adds_who_is_newly_ready(ctx: Context) -> None:
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 0, "added": 0}
+    assert await sql(ctx, "select 1 from app.campaigns where playbook = 'renewals'") == []
+    await make_person(ctx, await make_company(ctx))
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 1, "added": 1}
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 0, "added": 0}
+    await make_person(ctx, await make_company(ctx))
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 0, "added": 1}
+    clock.hold(clock.now() + timedelta(days=1))  # the first of December
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 0, "added": 0}
+    await make_person(ctx, await make_company(ctx))
+    assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 1, "added": 1}
+    found = await sql(
+        ctx,
+        "select name, made_by, cast(targets as text[]) as targets from app.campaigns"
+        " where playbook = 'renewals' order by id",
+    )
+    assert [row["name"] for row in found] == ["Renewals November 2026", "Renewals December 2026"]
+    assert found[0]["targets"] == ["CFO", "HR", "CEO"] and found[0]["made_by"] == "timetable"
+
+
+# -- whose turn --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_cfo_is_first_and_the_next_person_has_their_turn_when_nobody_answered(ctx: Context) -> None:
+    company = await make_company(ctx)
+    leads = {role: (await make_person(ctx, company, role))[1] for role in ("CEO", "HR", "CFO")}
+    await campaigns.create(ctx, 1, **ALL)
+    assert await feed(ctx, 1) == {"queued": 3, "fed": 1}
+    assert await written_to(ctx) == {leads["CFO"]}
+    assert (await feed(ctx, 1))["fed"] == 0
+    await finish(ctx, leads["CFO"])
+    clock.hold(clock.now() + timedelta(days=2))
+    assert (await feed(ctx, 1))["fed"] == 0  # an answer may still come
+    clock.hold(clock.now() + timedelta(days=2))
+    assert (await feed(ctx, 1))["fed"] == 1
+    assert await written_to(ctx) == {leads["CFO"], leads["HR"]}
+
+
+async def test_the_order_of_a_campaigns_own_targets_counts(ctx: Context) -> None:
+    company = await make_company(ctx)
+    leads = {role: (await make_person(ctx, company, role))[1] for role in ("CEO", "HR", "CFO")}
+    made = await campaigns.create(ctx, 1, **ALL, targets=["HR", "CEO"])
+    assert made.by_role == {"CEO": 1, "HR": 1}
+    await feed(ctx, 1)
+    assert await written_to(ctx) == {leads["HR"]}
+
+
+@pytest.mark.parametrize(
+    ("what", "blocks"),
+    [
+        ("update app.leads set campaign_status = 'replied', last_reply_at = app.now() where id = :id", True),
+        ("update app.leads set campaign_status = 'paused' where id = :id", True),
+        ("update app.leads set campaign_status = 'unsubscribed' where id = :id", False),
+        ("update app.leads set campaign_status = 'bounced' where id = :id", False),
+        (
+            "insert into app.tasks (lead_id, contact_id, channel, due_at) select id, contact_id, 'phone', app.now()"
+            " from app.leads where id = :id",
+            True,
+        ),
+        (
+            "update app.contacts set left_company_at = app.now() where id in (select contact_id from app.leads"
+            " where id = :id and campaign_status = 'active')",
+            False,
+        ),
+    ],
+)
+async def test_a_colleague_keeps_the_others_waiting_while_there_is_something_to_wait_for(
+    ctx: Context, what: str, blocks: bool
+) -> None:
+    company = await make_company(ctx)
+    _, first = await make_person(ctx, company, "CFO")
+    await make_person(ctx, company, "HR")
+    await campaigns.create(ctx, 1, **ALL)
+    await feed(ctx, 1)
+    await finish(ctx, first)
+    await change(ctx, what, id=first)
+    clock.hold(clock.now() + timedelta(days=30))
+    assert (await feed(ctx, 1))["fed"] == (0 if blocks else 1)
+
+
+async def test_all_at_once_is_all_at_once_unless_another_campaign_keeps_to_one(ctx: Context) -> None:
+    company = await make_company(ctx)
+    for role in ("CEO", "HR", "CFO"):
+        await make_person(ctx, company, role)
+    await campaigns.create(ctx, 1, **ALL, one_at_a_time=False)
+    assert (await feed(ctx, 1))["fed"] == 3
+    other = await make_company(ctx)
+    await make_person(ctx, other, "CFO")
+    await campaigns.create(ctx, 1, playbook="renewals", name="One", targets=["CFO"])
+    await feed(ctx, 1)
+    await make_person(ctx, other, "HR")
+    await campaigns.create(ctx, 1, playbook="renewals", name="Rest", targets=["HR"], one_at_a_time=False)
+    assert (await feed(ctx, 1))["fed"] == 0
+
+
+async def test_a_person_shared_by_two_companies_is_written_to_once(ctx: Context) -> None:
+    here, there = await make_company(ctx), await make_company(ctx)
+    contact, _ = await make_person(ctx, here)
+    await make_person(ctx, there, contact_id=contact)
+    twin_here = await make_company(ctx)
+    await make_person(ctx, twin_here, email="twin@shared.example")
+    await make_person(ctx, await make_company(ctx), email="twin@shared.example")  # an entry nobody united
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.added == 3
+    assert (await feed(ctx, 1))["fed"] == 2
+    clock.hold(clock.now() + timedelta(days=1))
+    assert (await feed(ctx, 1))["fed"] == 0
+
+
+async def test_who_owns_a_house_in_line_is_not_written_to_about_the_company_as_well(ctx: Context) -> None:
+    contact, _ = await make_person(ctx, await make_company(ctx))
+    house = await make_contactable(ctx)
+    await change(ctx, "update app.leads set contact_id = :c where id = :id", c=contact, id=house)
+    await campaigns.create(ctx, 1, **ALL)
+    assert (await feed(ctx, 1))["fed"] == 1
+    assert await written_to(ctx) == {house}
+
+
+async def test_a_campaign_made_by_hand_works_the_same(ctx: Context) -> None:
+    company = await make_company(ctx, renewal_month=None)
+    contact, lead = await make_person(ctx, company, "CEO")
+    await make_person(ctx, company, "HR")
+    await change(ctx, "insert into marketing.campaign (name) values ('Q1 2024 Renewals')")
+    await change(
+        ctx,
+        "insert into marketing.campaign_contact (campaign_id, contact_id)"
+        " values (currval('marketing.campaign_campaign_id_seq'), :c)",
+        c=contact,
+    )
+    assert (await feed(ctx, 1))["fed"] == 1
+    (row,) = await sql(
+        ctx, "select e.lead_id, e.persona, k.name from app.enrollments e join app.campaigns k on k.id = e.campaign_id"
+    )
+    assert (row["lead_id"], row["name"]) == (lead, "Q1 2024 Renewals")
+    assert row["persona"] in {persona.name for persona in ctx.playbooks["renewals"].personas}
+
+
+async def test_nobody_at_a_company_is_fed_without_a_campaign_or_into_a_paused_one(ctx: Context) -> None:
+    await make_person(ctx, await make_company(ctx))
+    assert (await feed(ctx, 1))["fed"] == 0
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.campaign_id is not None
+    async with ctx.db.tenant(1) as db:
+        await campaigns.switch(db, 1, made.campaign_id, on=False)
+    assert (await feed(ctx, 1))["fed"] == 0
+    async with ctx.db.tenant(1) as db:
+        await campaigns.switch(db, 1, made.campaign_id, on=True)
+    assert (await feed(ctx, 1))["fed"] == 1
+
+
+async def test_the_cap_of_a_coordinator_holds_over_both_worlds_and_the_best_go_first(ctx: Context) -> None:
+    await change(ctx, "update app.brokers set daily_cap = 2 where id = :id", id=BROKER_ID)
+    house = await make_contactable(ctx, lead_score=70)
+    await change(ctx, "update app.leads set lead_score = 70 where id = :id", id=house)
+    _, best = await make_person(ctx, await make_company(ctx), lead_score=90)
+    await make_person(ctx, await make_company(ctx), lead_score=50)
+    await campaigns.create(ctx, 1, **ALL)
+    assert (await feed(ctx, 1))["fed"] == 2
+    assert await written_to(ctx) == {house, best}
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_any_mix_keeps_the_promises(ctx: Context, seed: int) -> None:
+    """Over days of feeding, answering and turning colours: never two people of a company at once, never a person twice,
+    never an address that is not good."""
+    dice = random.Random(seed)
+    yellow_too = bool(seed % 2)
+    people: list[int] = []
+    for n in range(8):
+        company, elsewhere = await make_company(ctx), list(people)
+        dice.shuffle(elsewhere)
+        for role in dice.sample(["CEO", "CFO", "HR"], dice.randint(1, 3)):
+            if elsewhere and dice.random() < 0.2:
+                contact = elsewhere.pop()
+                colour = (await sql(ctx, "select status from app.contact_points where contact_id = :c", c=contact))[0]
+                await make_person(ctx, company, role, contact_id=contact, colour=str(colour["status"]))
+            else:
+                colour = dice.choice(["green", "green", "yellow", "red", "gray"])
+                email = f"shared{n % 2}@x.example" if dice.random() < 0.15 else ""
+                people.append((await make_person(ctx, company, role, colour=colour, email=email))[0])
+    await campaigns.create(ctx, 1, playbook="renewals", name="A", targets=["CFO", "HR"], allow_yellow=yellow_too)
+    await campaigns.create(ctx, 1, playbook="renewals", name="B")
+    good = {"green", "yellow"} if yellow_too else {"green"}
+    for _ in range(8):
+        await feed(ctx, 1)
+        live = await sql(
+            ctx,
+            "select l.company_id, l.contact_id, p.value, cast(p.status as text) as status, k.allow_yellow"
+            " from app.enrollments e join app.leads l on l.id = e.lead_id join app.campaigns k on k.id = e.campaign_id"
+            " join app.contact_points p on p.id = e.contact_point_id where e.state = 'active'",
+        )
+        assert len({row["company_id"] for row in live}) == len(live)
+        for row in live:
+            assert row["status"] in (good if row["allow_yellow"] else {"green"})
+        ever = await sql(
+            ctx,
+            "select l.contact_id, p.value from app.enrollments e join app.leads l on l.id = e.lead_id"
+            " join app.contact_points p on p.id = e.contact_point_id",
+        )
+        assert len({row["contact_id"] for row in ever}) == len({row["value"] for row in ever}) == len(ever)
+        for row in await sql(ctx, "select id, lead_id from app.enrollments where state = 'active'"):
+            fate = dice.choice(["finish", "finish", "reply", "stop", "go on"])
+            if fate == "finish":
+                await finish(ctx, row["lead_id"])
+            elif fate == "reply":
+                await change(
+                    ctx,
+                    "update app.leads set campaign_status = 'replied', last_reply_at = app.now() where id = :id",
+                    id=row["lead_id"],
+                )
+                await change(
+                    ctx,
+                    "update app.enrollments set state = 'stopped', ended_at = app.now() where id = :id",
+                    id=row["id"],
+                )
+            elif fate == "stop":  # the mailbox is gone
+                await change(
+                    ctx,
+                    "update app.contact_points set status = 'red', verified = false where value in (select p.value"
+                    " from app.contact_points p join app.leads l on l.contact_id = p.contact_id where l.id = :id)",
+                    id=row["lead_id"],
+                )
+                await change(ctx, "update app.leads set campaign_status = 'bounced' where id = :id", id=row["lead_id"])
+                await change(
+                    ctx,
+                    "update app.enrollments set state = 'stopped', ended_at = app.now() where id = :id",
+                    id=row["id"],
+                )
+        clock.hold(clock.now() + timedelta(days=dice.choice([1, 4])))
+
+
+# -- the address at the moment of sending ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
+    async with mailhouse(ctx) as (pointed, running):
+        running.ctx = pointed  # type: ignore[attr-defined]
+        yield running
+
+
+@pytest.fixture
+def sender(house: Any) -> Context:
+    return house.ctx
+
+
+async def turn(ctx: Context, colour: str, *, checking: bool = False) -> None:
+    await change(
+        ctx,
+        "update app.contact_points set status = cast(:colour as people.email_status_t), verified = false,"
+        " check_due_at = case when :checking then app.now() + interval '1 day' end where kind = 'email' and is_primary",
+        colour=colour, checking=checking,
+    )  # fmt: skip
+
+
+async def fed(ctx: Context, **kwargs: Any) -> tuple[int, uuid.UUID]:
+    contact, lead = await make_person(ctx, await make_company(ctx), email="ada@co.example", **kwargs)
+    await campaigns.create(ctx, 1, **ALL)
+    assert (await feed(ctx, 1))["fed"] == 1
+    return contact, lead
+
+
+async def enrollment(ctx: Context, lead: uuid.UUID) -> dict[str, Any]:
+    (found,) = await sql(
+        ctx,
+        "select e.state, e.stop_reason, e.current_step, e.next_execution_at, l.campaign_status from app.enrollments e"
+        " join app.leads l on l.id = e.lead_id where lead_id = :id",
+        id=lead,
+    )
+    return found
+
+
+async def test_a_green_address_is_mailed_to_and_the_mail_names_company_and_origin(
+    sender: Context, house: Mailhouse
+) -> None:
+    await fed(sender, source="email_pattern")
+    await pump(sender, 1)
+    ((_, recipient, message),) = house.arrived
+    body = message.get_body(("plain",)).get_content()
+    assert recipient == "ada@co.example" and "renews in February" in body and "Company" in message["Subject"]
+    assert body.startswith("We found your name in public business records") and "worked out" in body
+
+
+@pytest.mark.parametrize("colour", ["red", "gray", "yellow"])
+async def test_an_address_that_turned_is_never_mailed_to(sender: Context, house: Mailhouse, colour: str) -> None:
+    _, lead = await fed(sender)
+    await turn(sender, colour)
+    await pump(sender, 1)
+    assert house.arrived == []
+    row = await enrollment(sender, lead)
+    assert (row["state"], row["campaign_status"]) == ("stopped", "bounced")
+
+
+async def test_an_address_that_is_checked_anew_waits_for_its_answer(sender: Context, house: Mailhouse) -> None:
+    _, lead = await fed(sender)
+    await turn(sender, "gray", checking=True)
+    await pump(sender, 1)
+    row = await enrollment(sender, lead)
+    assert house.arrived == [] and row["state"] == "active" and row["next_execution_at"] > clock.now()
+    await turn(sender, "green")
+    clock.hold(row["next_execution_at"])
+    await pump(sender, 1)
+    assert len(house.arrived) == 1
+
+
+async def test_another_good_address_of_the_person_takes_over(sender: Context, house: Mailhouse) -> None:
+    contact, lead = await fed(sender)
+    async with sender.db.tenant(1) as db:
+        await make_email(sender, db, contact, "ada@other.example")
+    await turn(sender, "yellow")
+    await pump(sender, 1)
+    assert [recipient for _, recipient, _ in house.arrived] == ["ada@other.example"]
+    assert (await enrollment(sender, lead))["state"] == "active"
+
+
+async def test_an_address_that_turns_between_the_reservation_and_the_wire_is_not_mailed_to(
+    sender: Context, house: Mailhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, lead = await fed(sender)
+    real = compliance.last_look
+
+    async def meanwhile(ctx: Context, org_id: int, attempts: Any) -> frozenset[int]:
+        await turn(ctx, "gray", checking=True)
+        return await real(ctx, org_id, attempts)
+
+    monkeypatch.setattr(compliance, "last_look", meanwhile)
+    await pump(sender, 1)
+    assert house.arrived == []
+    row = await enrollment(sender, lead)
+    assert (row["state"], row["current_step"]) == ("active", 0)
+
+
+async def test_a_yellow_address_is_mailed_to_where_the_campaign_takes_it(sender: Context, house: Mailhouse) -> None:
+    _, lead = await make_person(sender, await make_company(sender), colour="yellow", contactable=True)
+    await campaigns.create(sender, 1, **ALL, allow_yellow=True)
+    assert (await feed(sender, 1))["fed"] == 1
+    await pump(sender, 1)
+    assert len(house.arrived) == 1
+    assert (await enrollment(sender, lead))["campaign_status"] == "active"
+
+
+# -- steering ----------------------------------------------------------------------------------------------------------
+
+
+async def test_people_are_added_and_removed_and_their_sequence_ends_with_it(ctx: Context) -> None:
+    contact, lead = await make_person(ctx, await make_company(ctx, renewal_month=None))
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.campaign_id is not None and made.added == 0
+    async with ctx.db.tenant(1) as db:
+        assert await campaigns.add(db, 1, made.campaign_id, [contact, 999]) == [contact]
+        assert await campaigns.add(db, 1, made.campaign_id, [contact]) == []
+        (member,) = await campaigns.members(db, made.campaign_id)
+        assert (member["waits_for"], member["role_code"]) == ("the next morning", "CFO")
+    await feed(ctx, 1)
+    async with ctx.db.tenant(1) as db:
+        row = await campaigns.show(db, made.campaign_id)
+        assert (row["people"], row["written_to"], row["under_way"]) == (1, 1, 1)
+        assert await campaigns.remove(db, 1, made.campaign_id, [contact]) == [contact]
+        with pytest.raises(NotFound):
+            await campaigns.show(db, 999)
+    assert (await enrollment(ctx, lead))["stop_reason"] == "taken out of the campaign"
+
+
+async def test_a_colleague_is_named_as_what_a_person_waits_for(ctx: Context) -> None:
+    company = await make_company(ctx)
+    _, first = await make_person(ctx, company, "CFO")
+    await make_person(ctx, company, "HR")
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.campaign_id is not None
+    await feed(ctx, 1)
+    async with ctx.db.tenant(1) as db:
+        assert [row["waits_for"] for row in await campaigns.members(db, made.campaign_id)] == [
+            None,
+            "a colleague is written to",
+        ]
+    await change(
+        ctx, "update app.leads set campaign_status = 'replied', last_reply_at = app.now() where id = :id", id=first
+    )
+    async with ctx.db.tenant(1) as db:
+        assert (await campaigns.members(db, made.campaign_id))[1]["waits_for"] == "a colleague answered"
