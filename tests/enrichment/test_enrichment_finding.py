@@ -174,6 +174,15 @@ async def test_the_companys_own_pattern_is_tried_first(world: World) -> None:
     assert world.house.asked[0] == "ada_lovelace@acme.example"
 
 
+async def test_where_all_is_accepted_a_given_address_shows_the_pattern_and_a_guessed_one_does_not(world: World) -> None:
+    acme = await company(world.ctx)
+    world.house.words["*"] = "250 ok"
+    await person(world.ctx, acme, "Bea Smith", email="beas@acme.example", status="yellow")
+    first = await person(world.ctx, acme)
+    await tasks.pump(world.ctx, 1)
+    assert [point["value"] for point in await points(world.ctx, first)] == ["adal@acme.example"]
+
+
 async def test_a_colleagues_address_is_never_given_to_somebody_else(world: World) -> None:
     acme = await company(world.ctx)
     await person(world.ctx, acme, "Anna Lovelace", email="alovelace@acme.example", status="green")
@@ -247,6 +256,7 @@ def test_names_are_folded_as_addresses_are_written() -> None:
     assert name_of("Søren", "van der Ørsted", None) == patterns.Name("soren", "s", ("vanderorsted", "orsted"))
     assert name_of("", "", "J. Robert O'Brien Jr.") == patterns.Name("robert", "j", ("obrien",))
     assert name_of("", "", 'Robert "Bob" Smith') == patterns.Name("robert", "r", ("smith",))
+    assert name_of("", "", "Linda St. John") == patterns.Name("linda", "l", ("stjohn", "john"))
     assert name_of("", "", "Cher") == patterns.Name("cher", "c", ())
     assert name_of("", "", "李小龍") is None
 

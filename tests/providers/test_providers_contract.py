@@ -75,6 +75,26 @@ async def test_a_checker_answers_every_value_in_order(town: Any, registry: Any, 
     assert [checker.read(reply.raw) for reply in backwards] == reports[::-1]
 
 
+@pytest.mark.parametrize(("registry", "vendor", "form"), CHECKERS)
+async def test_a_checker_bills_what_it_says(town: Any, registry: Any, vendor: str, form: str) -> None:
+    client, state = town
+    checker = registry[vendor](client, at(vendor))
+    replies = await checker.fetch([form.format(n) for n in range(checker.batch_size)])
+    billed = state.truth.grade()["billed"].get(vendor, {"items": 0})["items"]
+    assert sum(reply.billable for reply in replies) == billed
+
+
+@pytest.mark.parametrize(("registry", "vendor", "form"), CHECKERS)
+async def test_a_checker_in_trouble_is_busy_or_unclear_and_says_which(
+    town: Any, registry: Any, vendor: str, form: str
+) -> None:
+    client, state = town
+    state.faults.configure({vendor: {"rate_429": 1.0}})
+    with pytest.raises(ProviderBusy) as caught:
+        await registry[vendor](client, at(vendor)).fetch([form.format(1)])
+    assert not isinstance(caught.value, ProviderUnclear)
+
+
 @pytest.mark.parametrize(("registry", "vendor"), FINDERS)
 @pytest.mark.parametrize(("fault", "error"), [("rate_500", ProviderUnclear), ("rate_429", ProviderBusy)])
 async def test_a_vendor_in_trouble_is_busy_or_unclear(
@@ -92,6 +112,11 @@ async def test_a_vendor_in_trouble_is_busy_or_unclear(
     [
         (append.REGISTRY, "melissa", "BAD"),
         (email.REGISTRY, "melissa", "NOCREDIT"),
+        (email.REGISTRY, "zerobounce", "bad"),
+        (email.REGISTRY, "neverbounce", "bad"),
+        (email.REGISTRY, "neverbounce", "nocredit"),
+        (email.REGISTRY, "millionverifier", "bad"),
+        (email.REGISTRY, "millionverifier", "nocredit"),
         (skiptrace.REGISTRY, "batchdata", "forbidden"),
     ],
 )

@@ -136,7 +136,9 @@ def test_neverbounce_hides_errors_in_http_200(status: str, error: type[Exception
     assert not isinstance(caught.value, ProviderUnclear)  # nothing was checked, nothing charged
 
 
-def test_a_general_failure_of_neverbounce_is_that_addresss_own() -> None:
+def test_a_general_failure_of_neverbounce_is_that_addresss_own_unless_the_credits_are_gone() -> None:
+    with pytest.raises(ProviderRefused):
+        neverbounce.parse_answer({"status": "general_failure", "message": "Insufficient credit balance"})
     reply = neverbounce.parse_answer({"status": "general_failure", "message": "…"})
     assert (reply.failed, reply.billable) == (True, False)
 
@@ -159,7 +161,7 @@ def test_millionverifier_gets_one_address_in_the_query() -> None:
         (mv(quality="risky"), "ok:risky", True),
         (mv("catch_all", 2, quality="unknown"), "catch_all", False),
         (mv("unknown", 3), "unknown", False),
-        (mv("error", 4), "error", False),
+        (mv("error", 4), "error", True),
         (mv("disposable", 5, quality="bad"), "disposable", True),
         (mv("invalid", 6, quality="bad"), "invalid", True),
         (mv("", 6), "invalid", True),

@@ -226,6 +226,8 @@ async def test_a_person_whose_lead_is_over_is_not_checked_anew(world: World) -> 
     clock.hold(START + timedelta(days=90))
     assert await tasks.pump(world.ctx, 1) == 0
     assert await value(world.ctx, "select count(*) from app.next_due where stage = 'verification'") == 0
+    # Whoever is worked with again is looked at within a month.
+    assert (await point(world.ctx))["check_due_at"] == START + timedelta(days=120)
 
 
 async def test_a_guessed_address_at_a_domain_that_accepts_all_stays_yellow_whatever_a_vendor_says(world: World) -> None:

@@ -1,6 +1,7 @@
 -- name: addresses_at
--- Every address on file of the people of the companies at these domains, and whether a check called it alive.
-select c.first_name, c.last_name, c.full_name, p.value, p.verified and p.status = 'green' as lives
+-- Every address on file of the people of the companies at these domains, and whether it shows how addresses are made there: one that
+-- lives, or that somebody gave us and nobody called dead where the domain accepts all.
+select c.first_name, c.last_name, c.full_name, p.value, p.status = 'green' or (p.status = 'yellow' and p.source <> 'email_pattern') as lives
   from app.companies co
   join app.contacts c on c.org_id = co.org_id and c.company_id = co.id
   join app.contact_points p on p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and p.value ~ '^s[0-9]+\.' and not p.is_invalid

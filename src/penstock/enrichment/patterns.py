@@ -16,9 +16,18 @@ LONGEST_LOCAL = 64  # RFC 5321
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŋ": "n"}
 )
-_BEFORE = frozenset("mr mrs ms miss mx dr prof rev fr hon sir dame capt col gen lt sgt".split())  # noqa: SIM905
+_BEFORE = frozenset({*("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "fr", "hon", "sir", "dame"), "capt"})
 _AFTER = frozenset(
-    "jr sr ii iii iv md do phd esq cpa mba jd cfa dds dmd rn pe phr sphr shrm cebs llm edd cfp clu".split()  # noqa: SIM905
+    {
+        *("jr", "sr", "ii", "iii", "iv", "md", "do", "phd", "esq", "cpa", "mba", "jd", "cfa", "dds", "dmd", "rn"),
+        *("pe", "phr", "sphr", "shrm", "cebs", "llm", "edd", "cfp", "clu"),
+    }
+)
+_PARTICLES = frozenset(
+    {
+        *("de", "del", "della", "di", "da", "das", "dos", "du", "la", "le", "van", "von", "der", "den", "ten", "ter"),
+        *("st", "saint", "san", "santa", "bin", "al", "el"),
+    }
 )
 _ASIDE = re.compile(r"\([^)]*\)|\"[^\"]*\"|“[^”]*”")  # (Bob), "Bob"
 
@@ -44,13 +53,22 @@ def name_of(first_name: str | None, last_name: str | None, full_name: str | None
         given, family = _words(first_name or ""), _words(last_name or "")
     else:
         words = _words(full_name or f"{first_name or ''} {last_name or ''}")
-        given, family = words[:1] if len(words) == 1 else words[:-1], words[1:][-1:]
+        start = _family_starts(words)
+        given, family = words[:start], words[start:]
     firsts = ["".join(parts) for parts in given]
     spellings = _spellings(family)
     if not firsts and not spellings:
         return None
     first = next((word for word in firsts if len(word) > 1), firsts[0] if firsts else "")
     return Name(first, first_letter(firsts), spellings)
+
+
+def _family_starts(words: Sequence[Sequence[str]]) -> int:
+    """Where the family name begins: its last word, with the particles before it (St. John, van der Berg)."""
+    start = max(len(words) - 1, 1)
+    while start > 1 and words[start - 1][0] in _PARTICLES:
+        start -= 1
+    return start
 
 
 def first_letter(words: Sequence[str]) -> str:

@@ -57,6 +57,7 @@ async def pump(ctx: Context, org_id: int) -> int:
     """Check every contact point that is due; gives how many were dealt with."""
     async with ctx.db.tenant(org_id) as db:
         await bank.doubt_abandoned(db, org_id)
+        await execute(db, SQL["leave_idle"], org_id=org_id)
     done = 0
     for playbook in ctx.playbooks.values():
         for kind in dict.fromkeys(terms.kind for terms in playbook.checks):
@@ -132,9 +133,7 @@ async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
     """A batch of points with the ledger's word on each, committed; how many could not be opened; seconds to wait."""
     vendor, org_id = desk.terms.vendor, desk.org_id
     async with ctx.db.tenant(org_id) as db:
-        points = await rows(
-            db, SQL["claim"], **desk.chain.where, steps=desk.chain.stands_for(desk.step), limit=desk.checker.batch_size
-        )
+        points = await _due(db, desk)
         if not points:
             return [], 0, 0.0
         if wait_s := await bank.admit(db, org_id, vendor, requests_per_s=requests_per_s(ctx.settings, vendor)):
@@ -147,6 +146,13 @@ async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
         claims = await _reserve(ctx, db, desk, [point for point, _ in usable], requests)
     asked = [Asked(point, value, claim) for (point, value), claim in zip(usable, claims, strict=True)]
     return asked, set_aside, 0.0
+
+
+async def _due(db: AsyncConnection, desk: Desk) -> Sequence[RowMapping]:
+    """A batch for this check: what nobody has looked at before what is looked at again."""
+    where, limit, steps = desk.chain.where, desk.checker.batch_size, desk.chain.stands_for(desk.step)
+    unchecked = await rows(db, SQL["claim_unchecked"], **where, limit=limit) if 0 in steps else []
+    return unchecked or await rows(db, SQL["claim_again"], **where, steps=steps, limit=limit)
 
 
 async def _reserve(

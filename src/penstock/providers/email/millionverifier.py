@@ -1,4 +1,4 @@
-"""MillionVerifier v3: one address per call. Charged per address, but not for catch_all, unknown and error."""
+"""MillionVerifier v3: one address per call. Charged per address, but not for catch_all and unknown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ BATCH_SIZE = 20
 AT_ONCE = 5
 WORK_S = 20  # what the vendor may take for an address (2 to 60)
 RESULTS = {1: "ok", 2: "catch_all", 3: "unknown", 4: "error", 5: "disposable", 6: "invalid"}
-CHARGED = frozenset({"ok", "disposable", "invalid"})
+FREE = frozenset({"catch_all", "unknown"})
 PERMANENT = ("key", "credit", "block", "permission", "not allowed")  # in the words of `error`: a person has to act
 
 
@@ -62,7 +62,7 @@ def parse_answer(body: object) -> Reply:
             raise ProviderRefused("millionverifier refuses: its key, its credits or our address")
         raise ProviderBusy("millionverifier answered with an error of its own")
     result = _result(body)
-    return Reply(raw=body, billable=result in CHARGED, failed=not result)
+    return Reply(raw=body, billable=bool(result) and result not in FREE, failed=not result)
 
 
 def read_answer(body: Mapping[str, Any]) -> Report:

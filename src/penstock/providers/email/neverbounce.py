@@ -69,6 +69,8 @@ def parse_answer(body: object) -> Reply:
         raise ProviderRefused(f"neverbounce answered {status}")
     if status in LATER:
         raise ProviderBusy(f"neverbounce answered {status}", retry_after_s=THROTTLED_S)
+    if status == "general_failure" and "credit" in str(body.get("message") or "").lower():
+        raise ProviderRefused("neverbounce has no credits left")
     if status == "success" and _result(body):
         return Reply(raw=body, billable=True)
     return Reply(raw=body, billable=False, failed=True)
