@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from signal_room import ask, change, holders, movements, officer, page_of, write
+from sqlalchemy import text
 
 from factories import make_company, make_person
 from penstock.core.context import Context
-from penstock.signals import reading
+from penstock.signals import reading, tasks
 from penstock.signals.tasks import pump
 
 
@@ -206,21 +208,30 @@ async def test_facts_that_say_nothing_are_read_and_forgotten(ctx: Context) -> No
     assert await ask(ctx, "select * from app.signals_due") == []
 
 
-async def test_one_company_that_cannot_be_settled_waits_alone(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+# Rules of the database that one company alone offends: the real thing, not a pretended failure.
+CHECK = (
+    "alter table app.company_slots"
+    " add constraint odd check (contact_id is null or role_code = 'CEO' or company_id <> {bad})"
+)
+UNIQUE = "create unique index odd on app.company_slots (company_id) where contact_id is not null"
+
+
+@pytest.mark.parametrize(
+    ("offended", "lifted"),
+    [(CHECK, "alter table app.company_slots drop constraint odd"), (UNIQUE, "drop index app.odd")],
+)
+async def test_one_company_that_cannot_be_settled_waits_alone(ctx: Context, offended: str, lifted: str) -> None:
     good, bad = await make_company(ctx), await make_company(ctx)
+    await make_person(ctx, bad, "CEO", first_name="Ann", last_name="Lee")
     await officer(ctx, good, "Jane Doe")
     bad_fact = await officer(ctx, bad, "Bob Smith")
-    # A rule of the database that this company alone offends: the real thing, not a pretended failure.
-    await _owner(
-        ctx, f"alter table app.company_slots add constraint odd check (company_id <> {bad} or contact_id is null)"
-    )
+    await _owner(ctx, offended.format(bad=bad))
     await pump(ctx, 1)
     assert ((await holders(ctx, good))["CFO"], (await holders(ctx, bad))["CFO"]) == ("Jane Doe", None)
-    assert [row["item"] for row in await ask(ctx, "select item from app.dlq where stage = 'signals'")] == [
-        f"fact:{bad_fact}"
-    ]
+    waiting = await ask(ctx, "select item from app.dlq where stage = 'signals'")
+    assert [row["item"] for row in waiting] == [f"fact:{bad_fact}"]
     assert await ask(ctx, "select * from app.signals_due") == []
-    await _owner(ctx, "alter table app.company_slots drop constraint odd")
+    await _owner(ctx, lifted)
     await change(ctx, "update app.dlq set retry_after = app.now()")
     await pump(ctx, 1)
     assert (await holders(ctx, bad))["CFO"] == "Bob Smith"
@@ -228,8 +239,6 @@ async def test_one_company_that_cannot_be_settled_waits_alone(ctx: Context, monk
 
 
 async def _owner(ctx: Context, sql: str) -> None:
-    from sqlalchemy import text
-
     async with ctx.db.owner() as db:
         await db.execute(text(sql))
 
@@ -245,7 +254,6 @@ async def test_a_death_anywhere_loses_nothing_and_doubles_nothing(
     company = await make_company(ctx)
     _, lead = await make_person(ctx, company, first_name="Bob", last_name="Smith", campaign_status="queued")
     await officer(ctx, company, "Jane Doe", days=1, page=await page_of(ctx, company))
-    from penstock.signals import tasks
 
     async def die(*_: Any, **__: Any) -> Any:
         raise Killed
@@ -309,3 +317,21 @@ async def test_any_order_any_portions_any_repetition_end_the_same(
         "CEO:left:ann lee",
         "CEO:took:wei zhang",
     }
+
+
+async def test_two_workers_at_once_tell_of_everything_once(ctx: Context) -> None:
+    companies = [await make_company(ctx) for _ in range(4)]
+    for company in companies:
+        await make_person(ctx, company, first_name="Bob", last_name="Smith", campaign_status="queued")
+        page = await page_of(ctx, company)
+        await officer(ctx, company, "Jane Doe", days=1, page=page)
+        await write(ctx, company, "funding", "B", {"amount": 5, "date": "2026-11-20"}, page=page)
+    await asyncio.gather(pump(ctx, 1), pump(ctx, 1), pump(ctx, 1))
+    told = {"CFO:left:bob smith", "CFO:took:jane doe"}
+    assert [await movements(ctx, company) for company in companies] == [told] * 4
+    counts = await ask(
+        ctx, "select event_type, count(*) as n from app.pipeline_events where stage = 'signals' group by 1"
+    )
+    assert {row["event_type"]: row["n"] for row in counts} == {"signal_raised": 12, "signal_processed": 12}
+    assert await ask(ctx, "select * from app.signals_due") == []
+    assert await ask(ctx, "select * from app.dlq") == []

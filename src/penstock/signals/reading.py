@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from psycopg.errors import Error as DriverError
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import identity, journey
 from penstock.core import dlq
-from penstock.core.db import PASSING, execute, rows
+from penstock.core.db import execute, rows
 from penstock.core.errors import Conflict, PenstockError
 from penstock.core.sqlfile import load
 from penstock.identity import FoundPerson, profile_key
@@ -31,6 +31,7 @@ from penstock.signals.rules import OFFICER_CHANGE, Told
 SQL = load(__package__)
 STAGE = "signals"
 BATCH = 500
+RING_OF_LOCKS = frozenset({"40P01", "40001"})
 _SEALED = re.compile(r"s[0-9]+\.")
 log = structlog.get_logger(__name__)
 
@@ -114,27 +115,20 @@ async def _settle_all(
 ) -> list[Changed]:
     """Bring all slots to where the facts have them; a company that cannot be settled waits in the DLQ, alone."""
     with_facts = [company for company in companies.values() if company.facts]
-    try:
+    with suppress(Exception):  # whoever is to blame is found below
         async with db.begin_nested():
             return await _settle(db, org_id, with_facts)
-    except Exception as error:
-        _reraise_passing(error)
     told: list[Changed] = []
     for company in with_facts:
         try:
             async with db.begin_nested():
                 told += await _settle(db, org_id, [company])
         except Exception as error:
-            _reraise_passing(error)
+            if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RING_OF_LOCKS:
+                raise  # nobody's fault: the whole batch is taken anew
             failed.add(company.id)
             await _put_aside(db, org_id, company, error)
     return told
-
-
-def _reraise_passing(error: Exception) -> None:
-    """A ring of locks is broken by beginning the transaction anew."""
-    if isinstance(error, DBAPIError) and isinstance(error.orig, DriverError) and error.orig.sqlstate in PASSING:
-        raise error
 
 
 async def _put_aside(db: AsyncConnection, org_id: int, company: Company, error: Exception) -> None:
