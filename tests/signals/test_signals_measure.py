@@ -10,6 +10,7 @@ import pytest
 from benchmarks.executive_movement import measure
 from benchmarks.ground import Ground, ground
 from benchmarks.movement_pages import read_changes
+from benchmarks.windows import measure as measure_windows
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).parents[3] / "shared"))
 REAL = SHARED / "data/companies/wikidata_ceo_changes_a.csv"
@@ -42,3 +43,9 @@ async def test_real_changes_are_recognised(made: Ground) -> None:
     report = await measure(made, read_changes(REAL)[5:20])
     assert report.movements.precision >= 0.97, report.wrong
     assert report.movements.recall >= 0.9, report.missed
+
+
+async def test_windows_are_measured_over_companies_that_renew_in_every_month(made: Ground) -> None:
+    report = await measure_windows(made, 360)
+    assert 0 < report["raised"] < 360
+    assert all(seconds > 0 for seconds in report.values())
