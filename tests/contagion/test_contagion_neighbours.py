@@ -181,6 +181,20 @@ def test_rows_without_coordinates_are_refused_with_a_way_out() -> None:
         felt(Village(homes, there, nobody(there)))
 
 
+@pytest.mark.parametrize("ids", [[5, 5], [7, 5, 7], [-1, 4]])
+def test_ids_that_are_not_ids_are_refused(ids: list[int]) -> None:
+    homes, none = properties([(0, 0)] * len(ids)), permits([])
+    homes["id"] = ids
+    with pytest.raises(InvalidInput, match="unique and not negative"):
+        felt(Village(homes, none, nobody(none)))
+
+
+@pytest.mark.parametrize("own", [[2], [-2], [0, 0]])
+def test_permits_of_properties_that_are_not_there_are_refused(own: list[int]) -> None:
+    with pytest.raises(InvalidInput, match="`own` gives"):
+        felt(Village(properties([(0, 0)] * 2), permits([(0, 1)]), np.array(own)))
+
+
 @pytest.mark.parametrize("wrong", [{"near_ft": 600.0}, {"window_days": 0}, {"half_distance_ft": 0.0}])
 def test_a_reach_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):

@@ -171,9 +171,13 @@ def _cut_long_ones(
     a, b = pairs[chosen].T
     a_leads = (busy[a] > busy[b]) | ((busy[a] == busy[b]) & (a < b))
     leader, follower = np.where(a_leads, a, b), np.where(a_leads, b, a)
-    order = np.lexsort((leader, metres[chosen], follower))
-    _, first = np.unique(follower[order], return_index=True)
-    links = np.stack((follower[order[first]], leader[order[first]]), axis=1)
+    best = np.full(len(xyz), np.inf)
+    np.minimum.at(best, follower, metres[chosen])
+    nearest = metres[chosen] == best[follower]
+    follows = np.full(len(xyz), len(xyz))
+    np.minimum.at(follows, follower[nearest], leader[nearest])
+    behind = np.flatnonzero(follows < len(xyz))
+    links = np.stack((behind, follows[behind]), axis=1)
     return _components(len(xyz), np.concatenate([links, pairs[~chosen]]))
 
 
