@@ -24,6 +24,7 @@ _UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/healthz", "/re
 _UPLOADS: Final = "/v1/uploads"
 _LARGE_BODIES: Final = (_UPLOADS, "/webhooks/")
 LARGEST_BODY: Final = 1_000_000  # bytes
+LARGEST_BODIES: Final = {"/insert": 16_000_000}  # of routes that take records in bulk
 _TOO_LARGE: Final = "The body is larger than a megabyte."
 
 
@@ -107,8 +108,9 @@ class LimitBody:
         if scope["type"] != "http" or scope["path"].startswith(_LARGE_BODIES):
             await self.app(scope, receive, send)
             return
+        largest = LARGEST_BODIES.get(scope["path"], LARGEST_BODY)
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > LARGEST_BODY:
+        if declared.isdigit() and int(declared) > largest:
             await problem(InvalidInput, _TOO_LARGE, status=413)(scope, receive, send)
             return
         read = 0
@@ -117,7 +119,7 @@ class LimitBody:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > LARGEST_BODY:  # sent in chunks, or more than was declared
+            if read > largest:  # sent in chunks, or more than was declared
                 raise HTTPException(413, _TOO_LARGE)
             return message
 

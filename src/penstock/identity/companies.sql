@@ -101,7 +101,7 @@ analyze seen_companies;
 insert into app.companies (org_id, id, playbook, name, ein, domain, linkedin_key, name_key, other_name_key, keys_at, address_line1, address_line2, city, state, postal_code, country, main_phone,
        employees, revenue, industry, facts, renewal_month, renewal_notice_window_days, source, upload_id, row_number, created_at, updated_at)
 select cast(:org_id as int), t.company_id, cast(:playbook as text), i.name, t.ein, t.domain, t.linkedin_key, t.name_key, t.other_name_key, app.now(), i.address_line1, i.address_line2, i.city, i.state, i.postal_code, i.country, i.main_phone,
-       i.employees, i.revenue, i.industry, coalesce(i.facts, '{}'), i.renewal_month, coalesce(i.renewal_notice_window_days, 120), cast(:source as text), cast(:upload_id as uuid), i.row_number, app.now(), app.now()
+       i.employees, i.revenue, i.industry, coalesce(i.facts, '{}'), i.renewal_month, coalesce(i.renewal_notice_window_days, 120), cast(:source as text), cast(:upload_id as uuid), case when cast(:upload_id as uuid) is not null then i.row_number end, app.now(), app.now()
   from seen_companies t join companies_in i on i.row_number = t.first_row
  where t.is_new
  order by t.company_id;

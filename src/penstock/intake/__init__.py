@@ -1,9 +1,11 @@
 """Intake: a record becomes a lead, or a rejected row with its reason.
 
-In come files of any make; out go staged rows for identity, and an account of every row. What must always hold:
-read = inserted + updated + duplicate in file + rejected, and a crash leaves nothing half-written.
+In come files of any make, and records one by one; out go staged rows for identity, and an account of every row. What
+must always hold: read = inserted + updated + duplicate in file + rejected, and a crash leaves nothing half-written.
 """
 
+from penstock.intake import loads
+from penstock.intake.promotion import Promoted, execute_pipeline
 from penstock.intake.service import UploadReport, choose_playbook, import_file
 
-__all__ = ["UploadReport", "choose_playbook", "import_file"]
+__all__ = ["Promoted", "UploadReport", "choose_playbook", "execute_pipeline", "import_file", "loads"]

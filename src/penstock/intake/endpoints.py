@@ -18,13 +18,15 @@ from penstock.core.edge import Ctx
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.problems import Problem
 from penstock.core.sqlfile import load
+from penstock.intake.load_endpoints import router as loads
 from penstock.intake.receiving import Wanted, receive, refused_as_duplicate
 from penstock.intake.service import choose_playbook
 
 SQL = load(__package__)
 PAGE = 1000  # rejected rows read at once
 
-router = APIRouter(tags=["uploads"])
+router = APIRouter()
+uploads = APIRouter(tags=["uploads"])
 MayUpload = Annotated[Caller, allow("uploads:write", as_service=True)]
 
 
@@ -63,7 +65,7 @@ class Accepted(BaseModel):
     state: str = "received"
 
 
-@router.post(
+@uploads.post(
     "/v1/uploads",
     status_code=202,
     responses={202: {"model": Accepted}, 401: {"model": Problem}, 409: {"model": Problem}, 422: {"model": Problem}},
@@ -101,7 +103,7 @@ async def upload_file(
     return JSONResponse(body, status_code=202, headers={"Location": f"/v1/uploads/{upload_id}"})
 
 
-@router.get("/v1/uploads")
+@uploads.get("/v1/uploads")
 async def list_uploads(
     caller: MayUpload,
     before: Annotated[UUID | None, Query(description="the last upload of the page before")] = None,
@@ -113,13 +115,13 @@ async def list_uploads(
     return [_shown(row) for row in await rows(caller.db, SQL["uploads"], id=None, limit=limit, **values)]
 
 
-@router.get("/v1/uploads/{upload_id}", responses={404: {"model": Problem}})
+@uploads.get("/v1/uploads/{upload_id}", responses={404: {"model": Problem}})
 async def show_upload(upload_id: UUID, caller: MayUpload) -> Upload:
     """What became of an upload."""
     return await _one(caller, upload_id)
 
 
-@router.get(
+@uploads.get(
     "/v1/uploads/{upload_id}/rejected.csv", responses={200: {"content": {"text/csv": {}}}, 404: {"model": Problem}}
 )
 async def download_rejected(upload_id: UUID, caller: MayUpload) -> Response:
@@ -172,3 +174,7 @@ def _shown(row: Any) -> Upload:
     counted = {"read": row["rows_read"], **{name: row[name] for name in list(Rows.model_fields)[1:]}}
     done = row["state"] == "done"
     return Upload(**{**row, "rows": Rows(**counted) if done else None})
+
+
+for part in (uploads, loads):
+    router.include_router(part)

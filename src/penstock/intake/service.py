@@ -227,14 +227,22 @@ async def _merge_companies(
 _MERGES: Final = {"property": _merge_properties, "company": _merge_companies}
 
 
-def choose_playbook(playbooks: Mapping[str, Playbook], named: str | None) -> str:
-    """The named playbook, else the only one, else the only one about properties. Raises InvalidInput."""
-    properties = [name for name, one in playbooks.items() if one.subject == "property"]
-    only = next((names[0] for names in (list(playbooks), properties) if len(names) == 1), None)
+def choose_playbook(playbooks: Mapping[str, Playbook], named: str | None, subject: Subject = "property") -> str:
+    """The named playbook, else the only one, else the only one about that subject. Raises InvalidInput."""
+    about = [name for name, one in playbooks.items() if one.subject == subject]
+    only = next((names[0] for names in (list(playbooks), about) if len(names) == 1), None)
     if (chosen := named or only) in playbooks:
         return str(chosen)
     trouble = f"there is no playbook {named!r}" if named else "there are several playbooks"
     raise InvalidInput(trouble, fix=f"name one of: {', '.join(playbooks)}")
+
+
+def company_playbook(playbooks: Mapping[str, Playbook], named: str | None) -> str:
+    """As `choose_playbook`, and it is about companies."""
+    chosen = choose_playbook(playbooks, named, "company")
+    if playbooks[chosen].subject != "company":
+        raise InvalidInput(f"the playbook {chosen!r} is not about companies", fix="send a file to /v1/uploads instead")
+    return chosen
 
 
 def _subject(ctx: Context, playbook: str) -> Subject:

@@ -1,0 +1,247 @@
+"""Companies and people one by one or in bulk: `POST /insert` takes them, `POST /pipeline/execute` promotes them now."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from penstock.core.access import Caller, allow
+from penstock.core.errors import Conflict, InvalidInput
+from penstock.core.problems import Problem
+from penstock.intake import loads
+from penstock.intake.promotion import Promoted, execute_pipeline
+from penstock.intake.service import company_playbook
+
+router = APIRouter(tags=["companies"])
+MayLoad = Annotated[Caller, allow("uploads:write", as_service=True)]
+Value = str | int | float | bool | None
+EXAMPLE: dict[str, Any] = {
+    "key": "crm-1881", "company_name": "Stone Mill LLC", "ein": "46-1234567", "website_url": "https://stone-mill.example",
+    "linkedin_url": "https://www.linkedin.com/company/stone-mill", "state": "FL", "employees": 120, "renewal_month": 6,
+    "people": [{"full_name": "Jane Doe", "title": "VP People", "email": "jane@stone-mill.example"}],
+}  # fmt: skip
+
+
+class PersonIn(BaseModel):
+    """Somebody at the company. The title, or `role`, says which slot they hold."""
+
+    model_config = ConfigDict(extra="allow")
+
+    full_name: Value = None
+    title: Value = None
+    role: Value = Field(None, description="CEO, CFO or HR, where the title does not say it")
+    email: Value = None
+    phone: Value = None
+    profile_url: Value = None
+
+
+class RecordIn(BaseModel):
+    """A company, with people if you have them. Other field names that a file's header may have are understood too."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
+
+    key: str | None = Field(None, max_length=200, description="yours: the same key is taken once")
+    company_name: Value = None
+    ein: Value = None
+    website_url: Value = None
+    linkedin_url: Value = None
+    news_url: Value = None
+    address_line1: Value = None
+    address_line2: Value = None
+    city: Value = None
+    state: Value = None
+    postal_code: Value = None
+    country: Value = None
+    company_phone: Value = None
+    employees: Value = None
+    revenue: Value = None
+    industry: Value = None
+    renewal_month: Value = Field(None, description="1 to 12, or a month's name")
+    renewal_notice_window_days: Value = None
+    people: list[PersonIn] | None = None
+
+
+class RecordsIn(BaseModel):
+    """Many records at once."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"records": [EXAMPLE], "source": "crm"}})
+
+    records: list[RecordIn] = Field(min_length=1, max_length=loads.MAX_RECORDS)
+    source: str = Field("api", max_length=80, description="where they come from; keys are unique within it")
+    playbook: str | None = Field(None, description="by default the only one about companies")
+
+
+def _shape(sent: Any) -> str:
+    return "many" if isinstance(sent, RecordsIn) or (isinstance(sent, dict) and "records" in sent) else "one"
+
+
+Sent = Annotated[Annotated[RecordsIn, Tag("many")] | Annotated[RecordIn, Tag("one")], Discriminator(_shape)]
+
+
+class Answer(BaseModel):
+    """What became of one record that was sent."""
+
+    index: int
+    result: Literal["received", "known", "conflict"] = Field(
+        description="known: sent before under this key; conflict: its key belongs to another content, it was not taken"
+    )
+    id: int | None = None
+    key: str | None = None
+    status: str | None = Field(None, description="waiting, promoted, rejected or dropped")
+    reason: str | None = None
+    ignored: list[str] = Field([], description="fields that mean nothing for a company")
+
+
+class Inserted(BaseModel):
+    """What became of the records that were sent; they are promoted in the background."""
+
+    received: int
+    known: int
+    conflicts: int
+    records: list[Answer]
+
+
+class Load(BaseModel):
+    """A record that came in, and what became of it."""
+
+    id: int
+    source: str
+    playbook: str | None
+    key: str | None
+    status: str
+    field: str | None
+    reason: str | None
+    fix: str | None
+    outcome: str | None = Field(description="inserted, updated or duplicate, once promoted")
+    company_id: int | None
+    contact_id: int | None
+    created_at: datetime
+    updated_at: datetime
+    promoted_at: datetime | None
+
+
+class LoadWithPayload(Load):
+    """A record with its content."""
+
+    payload: dict[str, Any] | None = Field(description="null where it is not a JSON object")
+
+
+class Execute(BaseModel):
+    """Which records to promote now: those named, or all that wait."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"load_ids": [1, 2, 3]}})
+
+    load_ids: list[int] | None = Field(None, max_length=loads.MAX_RECORDS, description="refused ones are tried again")
+    all: bool = False
+    dry_run: bool = Field(False, description="only tell what would become of them")
+
+
+class RefusedLoad(BaseModel):
+    """A record that could not be promoted."""
+
+    id: int
+    field: str | None
+    reason: str
+    fix: str
+
+
+class Executed(BaseModel):
+    """What became of the records, row by row. `failed` are not at fault: they are tried again by themselves."""
+
+    dry_run: bool
+    inserted: list[int]
+    updated: list[int]
+    duplicate: list[int]
+    rejected: list[RefusedLoad]
+    failed: list[int]
+
+
+@router.post(
+    "/insert",
+    status_code=202,
+    responses={202: {"model": Inserted}, 409: {"model": Problem}, 422: {"model": Problem}},
+)
+async def insert(
+    sent: Sent,
+    caller: MayLoad,
+    idempotency_key: Annotated[str | None, Header(max_length=200, description="the same request is taken once")] = None,
+) -> Inserted:
+    """Take one record, or up to 5,000 as `{"records": […]}`. They are kept, then promoted to companies and people.
+
+    Each record is answered by itself: one that cannot be taken holds no other. The same `key` (or `Idempotency-Key`)
+    with the same content is told what became of it; with another content it is a conflict.
+    """
+    many = sent if isinstance(sent, RecordsIn) else RecordsIn(records=[sent])
+    playbook = company_playbook(caller.ctx.playbooks, many.playbook)
+    answers = await loads.receive(
+        caller.db,
+        caller.ctx.sealer,
+        caller.org_id,
+        [one.model_dump(exclude_none=True) for one in many.records],
+        source=many.source,
+        playbook=playbook,
+        actor=caller.who.actor,
+        idempotency_key=idempotency_key,
+    )
+    counted = {name: sum(one.result == name for one in answers) for name in ("received", "known", "conflict")}
+    if isinstance(sent, RecordIn) and counted["conflict"]:
+        raise Conflict("this key was used for another content", fix="use a new key, or mend the record with PATCH")
+    return Inserted(
+        received=counted["received"],
+        known=counted["known"],
+        conflicts=counted["conflict"],
+        records=[Answer(**{name: getattr(one, name) for name in Answer.model_fields}) for one in answers],
+    )
+
+
+@router.post("/pipeline/execute", responses={422: {"model": Problem}})
+async def execute(wanted: Execute, caller: MayLoad) -> Executed:
+    """Promote records to companies, people and slots now, and tell row by row what became of them."""
+    if bool(wanted.load_ids) == wanted.all:
+        raise InvalidInput("say which records", fix='give "load_ids", or "all": true')
+    done = await execute_pipeline(caller.ctx, caller.org_id, wanted.load_ids, dry_run=wanted.dry_run)
+    return _executed(done, wanted.dry_run)
+
+
+@router.get("/insert")
+async def list_loads(
+    caller: MayLoad,
+    status: Literal["waiting", "promoted", "rejected", "dropped"] | None = None,
+    after: Annotated[int, Query(description="the last id of the page before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[Load]:
+    """Records in the order in which they came, without their content."""
+    return [_shown(row) for row in await loads.listed(caller.db, status=status, after=after, limit=limit)]
+
+
+@router.get("/insert/{load_id}", responses={404: {"model": Problem}})
+async def show_load(load_id: int, caller: MayLoad) -> LoadWithPayload:
+    """A record with its content in clear; leaves an `accessed` row in the audit log."""
+    row = await loads.shown(caller.db, caller.ctx.sealer, caller.org_id, load_id, actor=caller.who.actor)
+    return LoadWithPayload(**_shown(row).model_dump(), payload=row["payload"])
+
+
+@router.patch("/insert/{load_id}", responses={404: {"model": Problem}, 409: {"model": Problem}})
+async def mend_load(load_id: int, change: dict[str, Any], caller: MayLoad) -> Load:
+    """Set fields of a record that waits or was refused; null takes one out. It waits for promotion again."""
+    who = caller.who.actor
+    await loads.mend(caller.db, caller.ctx.sealer, caller.org_id, load_id, change, actor=who)
+    return _shown((await loads.listed(caller.db, ids=[load_id]))[0])
+
+
+@router.delete("/insert/{load_id}", status_code=204, responses={404: {"model": Problem}, 409: {"model": Problem}})
+async def drop_load(load_id: int, caller: MayLoad) -> None:
+    """Give a record up that waits or was refused; it stays listed as dropped."""
+    await loads.drop(caller.db, caller.org_id, load_id, actor=caller.who.actor, reason="DELETE")
+
+
+def _executed(done: Promoted, dry_run: bool) -> Executed:
+    rejected = [RefusedLoad(id=one.id, field=one.field, reason=one.reason, fix=one.fix) for one in done.rejected]
+    told = {name: getattr(done, name) for name in ("inserted", "updated", "duplicate", "failed")}
+    return Executed(dry_run=dry_run, rejected=rejected, **told)
+
+
+def _shown(row: Any) -> Load:
+    key = (row["load_key"] or "").removeprefix("key:") if (row["load_key"] or "").startswith("key:") else None
+    return Load(**{name: row[name] for name in Load.model_fields if name != "key"}, key=key)
