@@ -46,7 +46,7 @@ from test_house import setting_names
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^(?:<!-- (?P<note>.*?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-SERVED = ("import-a-file.md",)  # pages that speak to a Penstock which is running already
+SERVED = ("import-a-file.md", "import-companies.md")  # pages that speak to a Penstock which is running already
 LIVED_IN = ("explain-a-contact.md", "handle-failures.md")  # pages about what happened before
 NOT_RUN = [
     ("README.md", "installs the virtual environment; the second command is what runs this"),

@@ -32,6 +32,7 @@ from penstock.identity import (
 )
 from penstock.identity.key_cascade import COMPANY, RowKeys, place_all
 from penstock.identity.slots import Candidate, best
+from penstock.identity.tasks import make_missing_keys
 
 KEY = st.none() | st.sampled_from("abc")
 FILE = st.lists(st.tuples(KEY, KEY, KEY, KEY, KEY).filter(any), min_size=1, max_size=9)
@@ -359,6 +360,8 @@ async def test_a_company_typed_by_hand_is_found_by_its_keys(ctx: Context) -> Non
             " values ('The Acme Co.', 'https://www.acme.example', 'Texas')"
         )
         await execute(db, text(insert))
+    assert await make_missing_keys(ctx, 1) == 1
+    assert await make_missing_keys(ctx, 1) == 0
     merged, _ = await merge(
         ctx, [{"name": "Acme", "state": "TX"}, {"name": "Else", "domain": "acme.example", "ein": "123456789"}]
     )

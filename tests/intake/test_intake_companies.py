@@ -103,7 +103,8 @@ async def test_a_list_of_companies_becomes_companies_people_slots_and_leads(ctx:
         linked = await scalar(
             db,
             text(
-                "select count(*) from app.company_slots s join app.leads l on l.id = s.lead_id and l.contact_id = s.contact_id"
+                "select count(*) from app.company_slots s"
+                " join app.leads l on l.id = s.lead_id and l.contact_id = s.contact_id"
             ),
         )
         events = await rows(db, text("select event_type, count(*) as n from app.pipeline_events group by 1"))
@@ -199,7 +200,8 @@ async def test_people_come_from_contact_files_to_the_companies_that_are_known(ct
         kinds = await rows(
             db,
             text(
-                "select kind from app.contact_points where source = 'file' and contact_id = (select id from app.contacts where full_name = 'Ann Lee') order by kind"
+                "select kind from app.contact_points where source = 'file' and contact_id ="
+                " (select id from app.contacts where full_name = 'Ann Lee') order by kind"
             ),
         )
     assert url == "https://www.linkedin.com/in/ann-lee"
