@@ -32,7 +32,7 @@ TASKS = load(__package__, "handwork.sql")
 GATE = {"linkedin": "linkedin", "phone": "voice_live"}
 """The gate's word for what a person does: a call by a person is a live call."""
 
-NO_PHONE = "no phone"
+NOWHERE = ("no phone", "no profile")
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ async def prepare(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[
         words, decision = written[row["enrollment_id"]], decided.get(row["enrollment_id"])
         if isinstance(words, Words) and decision is not None:
             await _settle(ctx, db, org_id, row, words, decision, timezone)
-        elif words == NO_PHONE:
-            await _pass_over(ctx, db, org_id, row, NO_PHONE, timezone)
+        elif words in NOWHERE:
+            await _pass_over(ctx, db, org_id, row, str(words), timezone)
         else:
             await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, str(words))
 
@@ -82,16 +82,17 @@ async def _write(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[R
         db, SQL["addressees"], org_id=org_id, lead_ids=leads, point_ids=[row["contact_point_id"] for row in due]
     )
     addressees = {row["lead_id"]: dict(row) for row in found}
-    phones = {row["lead_id"]: row["id"] for row in await rows(db, TASKS["phones"], org_id=org_id, lead_ids=leads)}
+    reach = {row["lead_id"]: row for row in await rows(db, TASKS["reach"], org_id=org_id, lead_ids=leads)}
     written: dict[int, Words | str] = {}
     for row in due:
-        step, lead_id = step_of(ctx, row), row["lead_id"]
-        if step.channel == "phone" and lead_id not in phones:
-            written[row["enrollment_id"]] = NO_PHONE
-            continue
-        written[row["enrollment_id"]] = await _words(
-            ctx, db, org_id, row, addressees[lead_id], phones.get(lead_id) if step.channel == "phone" else None
-        )
+        lead_id, by_phone = row["lead_id"], step_of(ctx, row).channel == "phone"
+        phone = reach[lead_id]["phone"] if by_phone else None
+        if by_phone and phone is None:
+            written[row["enrollment_id"]] = "no phone"
+        elif not by_phone and not reach[lead_id]["has_profile"]:
+            written[row["enrollment_id"]] = "no profile"
+        else:
+            written[row["enrollment_id"]] = await _words(ctx, db, org_id, row, addressees[lead_id], phone)
     return written
 
 

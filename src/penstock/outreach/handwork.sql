@@ -1,13 +1,13 @@
 -- name: org_zone
 select timezone from app.orgs where id = cast(:org_id as int);
 
--- name: phones
--- The number a person would be called at.
-select distinct on (l.id) l.id as lead_id, p.id
-  from unnest(cast(:lead_ids as uuid[])) as a(id)
-  join app.leads l on l.org_id = cast(:org_id as int) and l.id = a.id
-  join app.contact_points p on p.org_id = l.org_id and p.contact_id = l.contact_id and p.kind = 'phone' and p.status <> 'red' and not p.is_invalid
- order by l.id, p.verified desc, p.score desc nulls last, p.id;
+-- name: reach
+-- The number a person would be called at, and whether a profile of theirs is known.
+select l.id as lead_id, (select p.id from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id and p.kind = 'phone' and p.status <> 'red' and not p.is_invalid
+                          order by p.verified desc, p.score desc nulls last, p.id limit 1) as phone,
+       c.profile_key is not null or exists (select 1 from app.pages g where g.org_id = l.org_id and g.contact_id = l.contact_id and g.url_type = 'profile') as has_profile
+  from app.leads l join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
+ where l.org_id = cast(:org_id as int) and l.id = any(cast(:lead_ids as uuid[]));
 
 -- name: open
 insert into app.tasks (org_id, lead_id, contact_id, enrollment_id, campaign_id, step, channel, subject, body_sealed, due_at, created_at)
@@ -51,6 +51,12 @@ select id from app.enrollments where org_id = cast(:org_id as int) and id = cast
 update app.tasks set state = :state, closed_at = app.now(), closed_by = :actor, reason = :reason, decision_id = cast(:decision_id as bigint)
  where org_id = cast(:org_id as int) and id = cast(:id as bigint) and state = 'open'
 returning id, lead_id;
+
+-- name: close_after_opt_out
+-- The opt-out ended the sequence, and with it withdrew the task a moment ago.
+update app.tasks set state = 'skipped', closed_at = app.now(), closed_by = :actor, reason = :reason
+ where org_id = cast(:org_id as int) and id = cast(:id as bigint) and state in ('open', 'withdrawn')
+returning id;
 
 -- name: write_down
 insert into app.message_log (org_id, at, lead_id, contact_id, contact_point_id, enrollment_id, campaign_id, step, persona, direction, channel, state, subject, body_sealed, attempt_id, sent_at)
