@@ -36,7 +36,7 @@ class Thing:
 
     def __init__(self, number: int, known_id: int | None, kinds: int) -> None:
         self.number, self.known_id, self.first_row = number, known_id, -1
-        self.keys: tuple[list[str], ...] = tuple([] for _ in range(kinds))
+        self.keys: list[tuple[str, ...]] = [()] * kinds
 
 
 class PlacedRow(NamedTuple):
@@ -54,6 +54,7 @@ class KeyCascade:
 
     def __init__(self, kinds: Sequence[Kind], known: Iterable[tuple[int, RowKeys]] = ()) -> None:
         self._kinds = tuple(kinds)
+        self._most = [kind.most for kind in kinds]
         self._index: tuple[dict[str, Thing], ...] = tuple({} for _ in kinds)
         self.things: list[Thing] = []
         for known_id, keys in known:
@@ -85,10 +86,13 @@ class KeyCascade:
         return thing
 
     def _take(self, thing: Thing, keys: RowKeys) -> None:
-        for kind, index, held, mine in zip(self._kinds, self._index, thing.keys, keys, strict=True):
+        held = thing.keys
+        for level, mine in enumerate(keys):
             for key in mine:
-                if key not in index and (kind.most is None or len(held) < kind.most):
-                    held.append(key)
+                index = self._index[level]
+                most = self._most[level]
+                if (most is None or len(held[level]) < most) and key not in index:
+                    held[level] = (*held[level], key)
                     index[key] = thing
 
 
