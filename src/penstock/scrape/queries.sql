@@ -1,17 +1,21 @@
+-- name: walk
+-- Claims walk an index in its order and stop with the batch. The planner, who cannot know how soon that is, would rather sort all that is due.
+select set_config('enable_sort', :sort, true), set_config('enable_bitmapscan', :sort, true);
+
 -- name: claim_company_pages
--- The pages of companies that were never read, or longest ago, leased to this worker. One page of a company at a time: they stand on one host.
+-- Pages of companies that were never read, or longest ago, leased to this worker. One page of a company at a time: they stand on one host.
+-- What is due is what app.scrape_due says, asked of one type of page in the order of its index and of the locked row itself: another worker may have
+-- leased and committed it since this statement began. The other conditions are asked of each row as it comes, so that the walk ends with the batch.
 with due as (
-  select p.org_id, p.id
-    from app.scrape_due d
-    join app.pages p on p.org_id = d.org_id and p.id = d.page_id
-    join app.companies c on c.org_id = d.org_id and c.id = d.company_id
-   -- Asked of the locked row once more: another may have leased and committed it since this statement began.
-   where (p.leased_until is null or p.leased_until <= app.now()) and p.last_checked_at is not distinct from d.last_checked_at
-     and d.org_id = cast(:org_id as int) and d.contact_id is null and d.url_type = any(cast(:url_types as text[]))
-     and c.merged_into is null and coalesce(c.playbook, cast(:only as text)) = :playbook
-     and not exists (select 1 from app.pages o where o.org_id = d.org_id and o.company_id = d.company_id and o.leased_until > app.now())
-   order by coalesce(d.last_checked_at, '-infinity'::timestamptz), d.page_id
-   limit cast(:limit as int) for update of p skip locked
+  select d.org_id, d.id
+    from (select p.org_id, p.id, p.company_id, p.contact_id from app.pages p
+           where p.org_id = cast(:org_id as int) and p.url_type = :url_type and p.company_id is not null
+             and coalesce(p.last_checked_at, '-infinity'::timestamptz) <= app.now() - interval '30 days' and (p.leased_until is null or p.leased_until <= app.now())
+           order by coalesce(p.last_checked_at, '-infinity'::timestamptz), p.id for update of p skip locked) d
+   where (select true from app.on_hold h where h.org_id = d.org_id and h.stage = 'scrape' and h.item = d.id::text) is null
+     and (select case when c.merged_into is null then coalesce(c.playbook, cast(:only as text)) end from app.companies c where c.org_id = d.org_id and c.id = d.company_id) = :playbook
+     and (select true from app.pages o where o.org_id = d.org_id and o.company_id = d.company_id and o.leased_until > app.now() limit 1) is null
+   limit cast(:limit as int)
 ), leased as (
   update app.pages p set leased_until = app.now() + interval '20 minutes', lease_id = cast(:lease_id as uuid)
     from due where p.org_id = due.org_id and p.id = due.id
@@ -26,16 +30,15 @@ select l.id as page_id, l.company_id, l.url_type, l.url, l.last_checked_at, l.et
 -- name: claim_profiles
 -- The same for the profiles of people, with the companies at which they are thought to work.
 with due as (
-  select p.org_id, p.id
-    from app.scrape_due d
-    join app.pages p on p.org_id = d.org_id and p.id = d.page_id
-    join app.contacts t on t.org_id = d.org_id and t.id = d.contact_id
-    join app.companies c on c.org_id = t.org_id and c.id = t.company_id
-   where (p.leased_until is null or p.leased_until <= app.now()) and p.last_checked_at is not distinct from d.last_checked_at
-     and d.org_id = cast(:org_id as int) and d.company_id is null and 'profile' = any(cast(:url_types as text[]))
-     and c.merged_into is null and t.merged_into is null and coalesce(c.playbook, cast(:only as text)) = :playbook
-   order by coalesce(d.last_checked_at, '-infinity'::timestamptz), d.page_id
-   limit cast(:limit as int) for update of p skip locked
+  select d.org_id, d.id
+    from (select p.org_id, p.id, p.company_id, p.contact_id from app.pages p
+           where p.org_id = cast(:org_id as int) and p.url_type = :url_type and p.contact_id is not null
+             and coalesce(p.last_checked_at, '-infinity'::timestamptz) <= app.now() - interval '30 days' and (p.leased_until is null or p.leased_until <= app.now())
+           order by coalesce(p.last_checked_at, '-infinity'::timestamptz), p.id for update of p skip locked) d
+   where (select true from app.on_hold h where h.org_id = d.org_id and h.stage = 'scrape' and h.item = d.id::text) is null
+     and (select case when t.merged_into is null and c.merged_into is null then coalesce(c.playbook, cast(:only as text)) end from app.contacts t join app.companies c on c.org_id = t.org_id and c.id = t.company_id
+           where t.org_id = d.org_id and t.id = d.contact_id) = :playbook
+   limit cast(:limit as int)
 ), leased as (
   update app.pages p set leased_until = app.now() + interval '20 minutes', lease_id = cast(:lease_id as uuid)
     from due where p.org_id = due.org_id and p.id = due.id
@@ -43,7 +46,7 @@ with due as (
 )
 select l.id as page_id, t.company_id, l.url_type, l.url, l.last_checked_at, l.etag, l.last_modified, l.content_hash, l.failures, l.contact_id, t.full_name, false as has_news_page,
        (select jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'linkedin_key', c.linkedin_key) order by c.id) from app.companies c
-         where c.org_id = l.org_id and (c.id = t.company_id or c.id in (select s.company_id from app.company_slots s where s.org_id = l.org_id and s.contact_id = l.contact_id))) as companies
+         where c.org_id = l.org_id and c.id = any(array(select s.company_id from app.company_slots s where s.org_id = l.org_id and s.contact_id = l.contact_id union select t.company_id))) as companies
   from leased l join app.contacts t on t.org_id = l.org_id and t.id = l.contact_id
  order by l.id;
 
@@ -61,7 +64,7 @@ with leased as (
 select l.id as page_id, coalesce(l.company_id, t.company_id) as company_id, l.url_type, l.url, l.last_checked_at, l.etag, l.last_modified, l.content_hash, l.failures, l.contact_id, t.full_name, false as has_news_page,
        (select coalesce(c.playbook, cast(:only as text)) from app.companies c where c.org_id = l.org_id and c.id = coalesce(l.company_id, t.company_id)) as playbook,
        (select jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'linkedin_key', c.linkedin_key) order by c.id) from app.companies c
-         where c.org_id = l.org_id and (c.id = coalesce(l.company_id, t.company_id) or c.id in (select s.company_id from app.company_slots s where s.org_id = l.org_id and s.contact_id = l.contact_id))) as companies
+         where c.org_id = l.org_id and c.id = any(array(select s.company_id from app.company_slots s where s.org_id = l.org_id and s.contact_id = l.contact_id union select coalesce(l.company_id, t.company_id)))) as companies
   from leased l left join app.contacts t on t.org_id = l.org_id and t.id = l.contact_id
  order by l.id;
 

@@ -66,17 +66,20 @@ async def _drain(ctx: Context, desk: Desk, room: ReadingRoom, paid: bool) -> int
 
 
 async def _lease(ctx: Context, desk: Desk, db: AsyncConnection, limit: int) -> list[RowMapping]:
-    """Pages leased to this worker: once committed nobody else reads them."""
+    """Pages leased to this worker, one type after the other: once committed nobody else reads them."""
     where = {
         "org_id": desk.org_id,
-        "url_types": desk.url_types,
         "playbook": desk.playbook.name,
         "only": desk.only,
         "lease_id": str(ctx.worker_id),
     }
-    found = await rows(db, SQL["claim_company_pages"], **where, limit=limit)
-    if len(found) < limit and "profile" in desk.url_types:
-        found += await rows(db, SQL["claim_profiles"], **where, limit=limit - len(found))
+    found: list[RowMapping] = []
+    await execute(db, SQL["walk"], sort="off")
+    for url_type in desk.url_types:
+        claim = SQL["claim_profiles" if url_type == "profile" else "claim_company_pages"]
+        if len(found) < limit:
+            found += await rows(db, claim, **where, url_type=url_type, limit=limit - len(found))
+    await execute(db, SQL["walk"], sort="on")
     return found
 
 

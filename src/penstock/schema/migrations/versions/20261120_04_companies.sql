@@ -206,6 +206,7 @@ create unique index ux_pages_contact on app.pages (org_id, contact_id, url_type)
 -- Never checked sorts before all: the head of these is what is due.
 create index pages_company_due on app.pages (org_id, (coalesce(last_checked_at, '-infinity'::timestamptz)), id) where company_id is not null;
 create index pages_profile_due on app.pages (org_id, (coalesce(last_checked_at, '-infinity'::timestamptz)), id) where contact_id is not null;
+create index pages_type_due on app.pages (org_id, url_type, (coalesce(last_checked_at, '-infinity'::timestamptz)), id);
 create index pages_leased on app.pages (org_id, lease_id) where lease_id is not null;
 select app.tenant_table('pages');
 select app.describe('pages', 'A watched address: website, LinkedIn and news page of a company, profile of a person; read once in thirty days.', $$
