@@ -377,3 +377,11 @@ async def test_a_decision_on_file_names_nobody(ctx: Context) -> None:
     shown = str(dict(row))
     assert not any(secret in shown for secret in ("ada@", "Ada", "5550123", "Sample"))
     assert row["reason"] == "ALLOWED" and row["rules_version"] == "rules-2026-11-21"
+
+
+async def test_a_letter_to_a_state_without_a_zip_keeps_the_hours_of_all_its_zones(ctx: Context) -> None:
+    person = await make_person(ctx)
+    async with ctx.db.tenant(1) as db:
+        await db.execute(text("update app.properties set state = 'FL', postal_code = null, lat = null, lng = null"))
+        await db.execute(text("update app.contacts set mailing_state = null, mailing_postal_code = null"))
+    assert (await person.ask("email")).zones == ("America/Chicago", "America/New_York")

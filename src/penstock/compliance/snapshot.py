@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.compliance import evidence, ruleset, wording
 from penstock.compliance.facts import Attempt, Consent, Facts, Inbound, Intent, Scrub, Suppression
 from penstock.compliance.ruleset import BY_HAND, CHANNELS, REACHES, Policy
-from penstock.compliance.zones import Location
+from penstock.compliance.zones import Location, zones_of_state
 from penstock.core.context import Context
 from penstock.core.db import one, rows
 from penstock.core.errors import NotFound
@@ -244,7 +244,14 @@ def _location(row: RowMapping, phone: str | None) -> Location:
         form_state=row["declared_state"],
         declared_zone=row["declared_timezone"],
         country=_country(row["country"]),
+        wide_zones=frozenset() if phone or _is_near(row) else zones_of_state(row["state"] or row["mailing_state"]),
     )
+
+
+def _is_near(row: RowMapping) -> bool:
+    """Whether something tells the time zone better than the state does. Without, a letter keeps the hours of all its
+    zones; for a call the number's own zones count."""
+    return any(row[name] for name in ("lat", "postal_code", "mailing_postal_code", "declared_timezone"))
 
 
 def _country(written: str | None) -> str:

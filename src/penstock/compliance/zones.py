@@ -25,7 +25,8 @@ from penstock.compliance.ruleset import STATES, RuleSet
 class Location:
     """What is known of a person's whereabouts: the place in question, their mailing address, their phone, their word.
 
-    `phone` is E.164, ZIPs have five digits, states two letters.
+    `phone` is E.164, ZIPs have five digits, states two letters. `wide_zones`: all zones of the state, where whoever read
+    the facts found nothing nearer.
     """
 
     address_state: str | None = None
@@ -37,6 +38,7 @@ class Location:
     phone: str | None = None
     form_state: str | None = None
     declared_zone: str | None = None
+    wide_zones: frozenset[str] = frozenset()
     country: str = "US"
 
 
@@ -57,9 +59,15 @@ def place(location: Location, rules: RuleSet) -> Place:
     given = {location.address_state, location.mailing_state, location.form_state}
     states = (given | {zip_state, mailing_zip_state, npa_state}) & STATES
     zones = {*_of_point(location.lat, location.lng), *zip_zones, *mailing_zones, *npa_zones, location.declared_zone}
+    zones |= location.wide_zones
     return Place(
         tuple(sorted(state for state in states if state)), tuple(sorted(zone for zone in zones if is_zone(zone)))
     )
+
+
+def zones_of_state(state: str | None) -> frozenset[str]:
+    """Every zone that some ZIP of the state lies in."""
+    return frozenset(zone for zone in _atlas().state_zones[state or ""] if is_zone(zone))
 
 
 def is_zone(name: str | None) -> TypeGuard[str]:
@@ -126,6 +134,7 @@ class _Atlas:
     prefix_zones: Mapping[str, frozenset[str]]
     npa_state: Mapping[str, str]
     npa_zones: Mapping[str, frozenset[str]]
+    state_zones: Mapping[str, frozenset[str]]
 
 
 @cache
@@ -141,11 +150,13 @@ def _atlas() -> _Atlas:
     prefixes: defaultdict[str, set[str]] = defaultdict(set)
     states: defaultdict[str, Counter[str]] = defaultdict(Counter)
     zones: defaultdict[str, set[str]] = defaultdict(set)
+    of_state: defaultdict[str, set[str]] = defaultdict(set)
     for row in _zips():
         code, zone = row["zip_code"], row["timezone"] or None
         zip_state[code], zip_zone[code] = row["state"], zone
         if zone:
             prefixes[code[:3]].add(zone)
+            of_state[row["state"]].add(zone)
         for npa in row["area_codes"]:
             states[npa][row["state"]] += 1
             if zone:
@@ -159,4 +170,5 @@ def _atlas() -> _Atlas:
         prefix_zones=defaultdict(frozenset, {prefix: frozenset(names) for prefix, names in prefixes.items()}),
         npa_state={npa: counted.most_common(1)[0][0] for npa, counted in states.items()},
         npa_zones={npa: frozenset(names) for npa, names in zones.items()},
+        state_zones=defaultdict(frozenset, {state: frozenset(names) for state, names in of_state.items()}),
     )
