@@ -25,8 +25,8 @@ from penstock.compliance.ruleset import STATES, RuleSet
 class Location:
     """What is known of a person's whereabouts: the place in question, their mailing address, their phone, their word.
 
-    `phone` is E.164, ZIPs have five digits, states two letters. `wide_zones`: all zones of the state, where whoever read
-    the facts found nothing nearer.
+    `phone` is E.164, ZIPs have five digits, states two letters. `wide_zones`: all zones of the state, where whoever
+    read the facts found nothing nearer.
     """
 
     address_state: str | None = None
