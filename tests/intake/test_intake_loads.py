@@ -82,11 +82,12 @@ async def test_many_records_are_told_of_one_by_one_and_promoted_now(ctx: Context
         {"company_name": "Delta", "full_name": "Al Poe", "role": "COO"},
         {"company_name": "Eps", "website_url": "http://127.0.0.1/"},
         {"company_name": "Zeta", "people": [JANE, {"title": "CFO"}]},
+        {"company_name": "Eta", "people": [JANE, {**JANE, "title": "CFO"}]},
     ]
     answer = await client.post("/insert", json={"records": sent})
     ids = [one["id"] for one in answer.json()["records"]]
     rehearsed = (await client.post("/pipeline/execute", json={"all": True, "dry_run": True})).json()
-    assert (len(rehearsed["inserted"]), len(rehearsed["rejected"])) == (1, 6)
+    assert (len(rehearsed["inserted"]), len(rehearsed["rejected"])) == (1, 7)
     assert {row["status"] for row in await ask(ctx, "select status from app.raw_loads")} == {"waiting"}
     assert await ask(ctx, "select 1 from app.companies") == []
     done = (await client.post("/pipeline/execute", json={"load_ids": ids})).json()
@@ -98,6 +99,7 @@ async def test_many_records_are_told_of_one_by_one_and_promoted_now(ctx: Context
         (ids[5], "role", "'COO' is no slot of a company (CEO, CFO, HR)"),
         (ids[6], "website", "'http://127.0.0.1/' is an address in numbers, not a public name"),
         (ids[7], "people[1].full_name", "has no name"),
+        (ids[8], "people", "names one person for two slots, CEO and CFO"),
     ]
     assert all(one["fix"] for one in done["rejected"])
     refused = (await client.get("/insert", params={"status": "rejected"})).json()

@@ -6,6 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
+from penstock.identity import Person, Slot, person_name_key
 from penstock.intake.company_records import CompanyCleaner
 from penstock.intake.mapping import Plan, plan
 from penstock.intake.reader import BadFile, Rejection, Row
@@ -31,7 +32,17 @@ def clean_load(number: int, load: Mapping[str, Any], today: date) -> Record | Re
         if isinstance(found, Rejection):
             return _refused(number, f"people[{n}].{found.field}", found.reason, found.fix)
         made.values["people"] += found.values["people"]
-    return made
+    return _in_two_slots(number, made.values["people"]) or made
+
+
+def _in_two_slots(number: int, people: list[Person]) -> Rejection | None:
+    """Why the record is refused where it puts somebody into two slots of the company."""
+    holds: dict[str, Slot] = {}
+    for one in people:
+        if one.slot and holds.setdefault(person_name_key(one.name), one.slot) != one.slot:
+            reason = f"names one person for two slots, {holds[person_name_key(one.name)]} and {one.slot}"
+            return _refused(number, PEOPLE, reason, "a person holds one slot of a company: name them once")
+    return None
 
 
 def ignored_fields(load: Mapping[str, Any]) -> tuple[str, ...]:

@@ -167,6 +167,8 @@ async def _merge(
         source,
         lambda at: progress(reading.rows, at),
     )
+    if twice := made.pop("said_for_two_slots", 0):
+        reading.warnings["slot", "a person named for two slots of a company holds one"] += twice
     await _write_refused(db, ctx.sealer, org_id, upload_id, refused)
     report = UploadReport(
         upload_id,
