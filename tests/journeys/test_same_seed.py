@@ -10,7 +10,8 @@ from penstock.town.server import start_town
 
 
 @pytest.mark.slow
-def test_two_runs_of_one_seed_give_one_report(server_url: str, template_database: str) -> None:
+@pytest.mark.parametrize("playbook", ["equity", "renewals"])
+def test_two_runs_of_one_seed_give_one_report(server_url: str, template_database: str, playbook: str) -> None:
     with (
         fresh_database(server_url, template_database) as first_database,
         fresh_database(server_url, template_database) as second_database,
@@ -18,11 +19,15 @@ def test_two_runs_of_one_seed_give_one_report(server_url: str, template_database
         start_town(seed=SEED) as second_town,
     ):
         runs = [
-            start(database, town, rows=30, days=4)
+            start(database, town, rows=30, days=4, playbook=playbook)
             for database, town in ((first_database, first_town), (second_database, second_town))
         ]
         first, second = (finish(run) for run in runs)
     for report in (first, second):
         assert report.pop("seconds") > 0
+        manners = report["town"]["business"]  # requests by the real clock, and what two readers asked at one instant
+        del manners["rate"], manners["counts"], manners["pages"]["robots"], manners["pages_twice_examples"]
     assert first == second
-    assert {name: first["grade"][name] for name in GRADE} == GRADE and first["stages"]["emailed"] > 0
+    assert {name: first["grade"][name] for name in GRADE} == GRADE and first["stages"].get(
+        "emailed", first["stages"].get("contacted")
+    ) > 0
