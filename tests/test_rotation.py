@@ -11,7 +11,7 @@ from ground import MASTER_KEY
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.sealing import Sealer
-from penstock.rotation import IDENTIFIERS, _texts, reseal
+from penstock.rotation import IDENTIFIERS, NAMED, _texts, reseal
 
 
 async def test_identifiers_still_match_and_every_value_opens_after_a_rotation(ctx: Context) -> None:
@@ -68,4 +68,4 @@ async def test_every_sealed_column_is_known_to_the_rotation(ctx: Context) -> Non
                 """
             ),
         )
-    assert {(r["relname"], r["attname"]) for r in commented} == {(c.table, c.column) for c in IDENTIFIERS}
+    assert {(r["relname"], r["attname"]) for r in commented} == {(c.table, c.column) for c in (*IDENTIFIERS, *NAMED)}

@@ -132,6 +132,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "email_bounced": ("scoring", "outreach"),
     "email_received": ("replies",),
     "email_replied": ("voice",),
+    "person_left": ("signals",),
     "contact_denied": (),
     "sequence_finished": (),
     "sequence_stopped": (),

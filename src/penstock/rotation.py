@@ -35,6 +35,12 @@ IDENTIFIERS = (
     SealedColumn("contact_attempts", "value"),
     SealedColumn("consents", "phone"),
 )
+# Sealed texts under the names that documents give them.
+NAMED = (
+    SealedColumn("companies", "main_phone"),
+    SealedColumn("handoffs", "notes"),
+    SealedColumn("raw_loads", "payload"),
+)
 
 
 async def reseal(ctx: Context, org_id: int) -> dict[str, int]:
@@ -98,9 +104,12 @@ async def _reseal_org(ctx: Context, db: AsyncConnection, org_id: int) -> int:
 
 
 async def _texts(ctx: Context) -> list[SealedColumn]:
-    """Every column named …_sealed that holds text, as the catalogue knows it, with its primary key."""
+    """Every column named …_sealed that holds text, as the catalogue knows it, with its primary key; and the others."""
     async with ctx.db.owner() as db:
         return [
-            SealedColumn(row["table"], row["column"], tuple(row["key"]))
-            for row in await rows(db, SQL["sealed_columns"])
+            *NAMED,
+            *[
+                SealedColumn(row["table"], row["column"], tuple(row["key"]))
+                for row in await rows(db, SQL["sealed_columns"])
+            ],
         ]

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 # Chores of a minute, in order; each is (ctx, org_id) -> how much it did.
 CHORES: tuple[str, ...] = (
     "penstock.verification.plain:seal_plain_values",
+    "penstock.outreach.plain:seal_plain_texts",
     "penstock.identity.tasks:make_missing_keys",
     "penstock.enrichment.tasks:recover",
     "penstock.scrape.tasks:recover",

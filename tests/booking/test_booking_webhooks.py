@@ -75,7 +75,7 @@ async def test_a_booking_converts_the_lead_bills_the_broker_and_stops_everything
     assert (await look(ctx, "select status from app.lead_number_assignments"))["status"] == "booked_locked"
     assert (await look(ctx, "select event_type from app.billing_events"))["event_type"] == "appointment_set"
     diary = await all_of(ctx, "select event_type from app.pipeline_events where stage = 'booking'")
-    assert [row["event_type"] for row in diary] == ["appointment_booked"]
+    assert [row["event_type"] for row in diary] == ["appointment_booked", "handoff_made"]
 
 
 async def test_the_broker_is_told_in_the_same_transaction_by_mail(ctx: Context) -> None:

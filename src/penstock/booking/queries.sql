@@ -9,7 +9,33 @@ returning id;
 insert into app.signature_checks (org_id, at, route, ok, reason) values (cast(:org_id as int), app.now(), :route, :ok, :reason);
 
 -- name: due
-select receipt_id from app.booking_due order by received_at, receipt_id limit cast(:limit as int);
+select receipt_id from app.booking_due where receipt_id is not null order by received_at, receipt_id limit cast(:limit as int);
+
+-- name: typed_due
+select appointment_id from app.booking_due where appointment_id is not null order by received_at, appointment_id limit cast(:limit as int);
+
+-- name: typed_appointment
+-- Held for this transaction; what another worker holds is skipped, what it finished is gone.
+select id, lead_id, contact_id, company_id, broker_id, uid, status, starts_at, ends_at, title, meeting_url from app.appointments
+ where id = cast(:id as uuid) and acted_on_at is null for update skip locked;
+
+-- name: lead_at_company
+-- Whom a booking for a company is with: who answered, else who is being written to, else who was.
+select l.id from app.leads l
+ where l.company_id = cast(:company_id as bigint) and l.merged_into is null and l.campaign_status in ('replied', 'active', 'paused', 'converted')
+ order by array_position(array['replied', 'active', 'paused', 'converted'], l.campaign_status::text), l.last_reply_at desc nulls last, l.added_to_campaign_at desc nulls last, l.id limit 1;
+
+-- name: act_on_appointment
+update app.appointments a
+   set acted_on_at = app.now(), lead_id = cast(:lead_id as uuid), contact_id = coalesce(a.contact_id, l.contact_id), company_id = coalesce(a.company_id, l.company_id), broker_id = coalesce(a.broker_id, l.assigned_broker_id)
+  from (select 1) one left join app.leads l on l.id = cast(:lead_id as uuid)
+ where a.id = cast(:id as uuid)
+returning a.id, a.broker_id;
+
+-- name: known_at_that_time
+-- The same appointment, told by the calendar as well.
+select exists (select 1 from app.appointments a where a.lead_id = cast(:lead_id as uuid) and a.id <> cast(:id as uuid) and a.starts_at = cast(:starts_at as timestamptz)
+                  and a.status in ('accepted', 'pending') and a.acted_on_at is not null);
 
 -- name: lead_by_id
 -- The lead, or the one it went into.

@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import billing, journey
+from penstock.booking.handoffs import Handoff, hand_off
 from penstock.booking.notifications import Notice, tell_broker
 from penstock.booking.rules import spoken
 from penstock.core.context import Context
@@ -64,18 +65,52 @@ async def record_booking(ctx: Context, db: AsyncConnection, org_id: int, lead_id
     added = await _add(db, org_id, lead_id, slot, "accepted")
     if added is None:
         return False
+    await _follow_booking(ctx, db, org_id, lead_id, added["id"], added["broker_id"], slot)
+    return True
+
+
+async def _follow_booking(
+    ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID, appointment: UUID, broker: UUID | None, slot: Slot
+) -> None:
+    """What a booking changes besides itself."""
     await execute(db, SQL["convert_lead"], lead_id=lead_id)
     await execute(db, SQL["lock_assignment"], lead_id=lead_id)
     await execute(db, SQL["stop_enrollments"], lead_id=lead_id)
-    appointment, broker = added["id"], added["broker_id"]
     charged = await billing.record_event(
         db, org_id, lead_id=lead_id, event_type="appointment_set", reference=str(appointment), broker_id=broker
     )
-    if broker is not None:
-        await _tell(ctx, db, org_id, broker, lead_id, appointment, "appointment_booked", "New appointment", slot)
     details = {"appointment": str(appointment), "starts_at": slot.start.isoformat(), "charged": charged is not None}
     await journey.announce(db, org_id, [journey.Event("appointment_booked", lead_id, stage="booking", details=details)])
-    return True
+    said = f"Appointment on {slot.start.isoformat()}"
+    cause = f"appointment:{appointment}"
+    handed = await hand_off(ctx, db, org_id, lead_id=lead_id, cause=cause, kind="booking", said=said)
+    if broker is not None:
+        who = (broker, lead_id, appointment)
+        await _tell(ctx, db, org_id, *who, "appointment_booked", "New appointment", slot, handed)
+
+
+async def act_on_typed(ctx: Context, db: AsyncConnection, org_id: int, appointment_id: UUID) -> str | None:
+    """An appointment that somebody typed by hand changes what one from the calendar would; gives the outcome in a word,
+    None where another worker has it. One that names only a company is its people's: the one under way, if any."""
+    typed = await one(db, SQL["typed_appointment"], id=appointment_id)
+    if typed is None:
+        return None
+    lead_id = typed["lead_id"] or await scalar(db, SQL["lead_at_company"], company_id=typed["company_id"])
+    acted = await one(db, SQL["act_on_appointment"], id=appointment_id, lead_id=lead_id)
+    assert acted is not None
+    start: datetime = typed["starts_at"]
+    if typed["status"] not in ("accepted", "pending"):
+        return "known"
+    if lead_id is None:
+        ids = {"company_id": typed["company_id"], "contact_id": typed["contact_id"]}
+        cause, said = f"appointment:{appointment_id}", f"Appointment on {start.isoformat()}"
+        await hand_off(ctx, db, org_id, cause=cause, kind="booking", said=said, **ids)
+        return "without a lead"
+    if await scalar(db, SQL["known_at_that_time"], lead_id=lead_id, id=appointment_id, starts_at=start):
+        return "known"
+    slot = Slot(typed["uid"], start, typed["ends_at"], typed["title"], typed["meeting_url"])
+    await _follow_booking(ctx, db, org_id, lead_id, appointment_id, acted["broker_id"], slot)
+    return "booked"
 
 
 async def record_move(ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID | None, slot: Slot) -> str:
@@ -183,6 +218,7 @@ async def _tell(
     kind: str,
     subject: str,
     slot: Slot,
+    handed: Handoff | None = None,
 ) -> None:
     lead = await one(db, SQL["lead_for_booking"], lead_id=lead_id)
     broker = await one(db, SQL["broker"], broker_id=broker_id)
@@ -192,6 +228,8 @@ async def _tell(
     lines = [f"{subject}: {lead['full_name'] or lead['first_name'] or 'a lead'}", f"When: {when}"]
     if slot.meeting_url:
         lines.append(f"Where: {slot.meeting_url}")
+    if handed is not None and handed.about_company:
+        lines += ["", handed.about_company, ""]
     lines.append(f"Lead: {ctx.settings.api.public_url}/v1/leads/{lead_id}")
     data = {
         "lead_id": str(lead_id),
@@ -201,6 +239,7 @@ async def _tell(
         "starts_at": slot.start.isoformat(),
         "ends_at": slot.end.isoformat(),
         "meeting_url": slot.meeting_url,
+        **({"handoff_id": handed.id} if handed is not None else {}),
     }
     # One appointment may be moved twice: the uid and the time make each telling its own.
     key = f"{kind}:{appointment_id}:{slot.uid}:{slot.start.timestamp():.0f}"

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.booking import service
 from penstock.booking.service import SQL, Slot
-from penstock.core import receipts
+from penstock.core import dlq, receipts
 from penstock.core.context import Context
+from penstock.core.db import rows
 from penstock.core.errors import InvalidInput
 from penstock.core.receipts import Done
 from penstock.providers.calendar import calcom
@@ -20,14 +21,33 @@ LENGTH = timedelta(minutes=30)  # where a webhook leaves the end out
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Act on every stored calendar webhook; gives how many were handled."""
+    """Act on every stored calendar webhook, and on what was typed by hand; gives how many were handled."""
 
     async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
         event = calcom.parse_event(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
         outcome, lead_id = await _act(ctx, db, org_id, event)
         return Done(outcome, lead_id)
 
-    return await receipts.drain(ctx, org_id, stage="booking", due=SQL["due"], act=act)
+    return await receipts.drain(ctx, org_id, stage="booking", due=SQL["due"], act=act) + await _typed(ctx, org_id)
+
+
+async def _typed(ctx: Context, org_id: int) -> int:
+    """Appointments that somebody typed, each in a transaction of its own; one that fails waits in the DLQ."""
+    handled = 0
+    while True:
+        async with ctx.db.tenant(org_id) as db:
+            batch = [row["appointment_id"] for row in await rows(db, SQL["typed_due"], limit=receipts.BATCH)]
+        if not batch:
+            return handled
+        for appointment_id in batch:
+            item = f"appointment:{appointment_id}"
+            try:
+                async with ctx.db.tenant(org_id) as db:
+                    await service.act_on_typed(ctx, db, org_id, appointment_id)
+                    await dlq.clear(db, org_id, stage="booking", items=[item])
+            except Exception as error:
+                await receipts.put_aside(ctx, org_id, stage="booking", item=item, error=error)
+        handled += len(batch)
 
 
 async def _act(ctx: Context, db: AsyncConnection, org_id: int, event: CalendarEvent) -> tuple[str, object]:

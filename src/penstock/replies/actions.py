@@ -134,7 +134,17 @@ async def replied(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, me
         details={"intent": meaning.intent, "confidence": round(meaning.confidence, 2)},
     )  # fmt: skip
     await journey.announce(db, org_id, [event])
-    await _tell_broker(ctx, db, org_id, mail, meaning, lead)
+    handed = await _hand_off(ctx, db, org_id, mail, meaning)
+    await _tell_broker(ctx, db, org_id, mail, meaning, lead, handed)
+
+
+async def person_left(db: AsyncConnection, org_id: int, mail: Mail) -> None:
+    """Whoever we wrote to has left the company: nothing more goes to that mailbox, and it is known from now on."""
+    lead_id = mail.lead_id
+    assert lead_id is not None
+    await stop_sequence(db, org_id, lead_id, "left the company")
+    if await execute(db, SQL["person_left"], org_id=org_id, lead_id=lead_id, at=mail.received_at):
+        await journey.announce(db, org_id, [journey.Event("person_left", lead_id, stage="replies")])
 
 
 async def left(db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning) -> None:
@@ -148,29 +158,48 @@ async def left(db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning) -
     await journey.announce(db, org_id, [event])
 
 
+async def _hand_off(
+    ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning
+) -> booking.Handoff | None:
+    """What a person goes on with: somebody who is interested, or who names the one to talk to."""
+    if meaning.intent not in ("positive", "referral"):
+        return None
+    return await booking.hand_off(
+        ctx, db, org_id, lead_id=mail.lead_id, cause=f"reply:{mail.receipt_id}", kind=meaning.intent,
+        said=mail.inbound.text,
+    )  # fmt: skip
+
+
 def _stage(meaning: Meaning) -> str:
     return {"positive": "interested", "negative": "lost"}.get(meaning.intent, "replied")
 
 
 async def _tell_broker(
-    ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning, lead: RowMapping
+    ctx: Context,
+    db: AsyncConnection,
+    org_id: int,
+    mail: Mail,
+    meaning: Meaning,
+    lead: RowMapping,
+    handed: booking.Handoff | None,
 ) -> None:
     """Whatever a machine should not decide alone is read by a person: everything but a plain no and a not-now."""
     if lead["assigned_broker_id"] is None or meaning.intent in ("negative", "not_now"):
         return
     wishes_to_cancel = meaning.ruling is not None and meaning.ruling.cancels_appointment
     asks = {
-        "positive": "is interested", "question": "has a question",
+        "positive": "is interested", "question": "has a question", "referral": "names somebody else to talk to",
         "review": "asks to cancel an appointment" if wishes_to_cancel else "wrote something that a person has to judge",
     }.get(meaning.intent, "wrote back")  # fmt: skip
     name = lead["first_name"] or lead["full_name"] or "A lead"
+    known = f"{handed.about_company}\n\n" if handed is not None and handed.about_company else ""
     notice = booking.Notice(
         kind="reply_received",
         lead_id=lead["id"],
         dedupe_key=f"reply:{mail.receipt_id}",
         subject=f"{name} {asks}",
-        text=f"{name} {asks}. Their words:\n\n{mail.inbound.text[:2000]}\n\nLead: {lead['id']}\n",
-        data={"lead_id": str(lead["id"]), "intent": meaning.intent},
+        text=f"{name} {asks}. Their words:\n\n{mail.inbound.text[:2000]}\n\n{known}Lead: {lead['id']}\n",
+        data={"lead_id": str(lead["id"]), "intent": meaning.intent, **({"handoff_id": handed.id} if handed else {})},
     )
     await booking.tell_broker(ctx, db, org_id, lead["assigned_broker_id"], notice)
     await journey.wake(db, org_id, {"notification_queued"})

@@ -16,15 +16,15 @@ select receipt_id from app.replies_due order by received_at, receipt_id limit ca
 
 -- name: message_by_id
 -- The newest of our own messages that a mail refers to.
-select m.lead_id, m.contact_id, m.contact_point_id, m.enrollment_id, m.step, m.message_id, m.persona, m.campaign_id
-  from app.message_log m
+select m.lead_id, m.contact_id, m.contact_point_id, m.enrollment_id, m.step, m.message_id, m.persona, m.campaign_id, l.company_id
+  from app.message_log m left join app.leads l on l.org_id = m.org_id and l.id = m.lead_id
  where m.org_id = cast(:org_id as int) and m.direction = 'outbound' and m.message_id = any(cast(:message_ids as text[]))
  order by m.at desc, m.id desc limit 1;
 
 -- name: lead_by_sender
 -- Without a reference the sender's address has to do: the lead of theirs that we wrote to last.
 select l.id as lead_id, l.contact_id, p.id as contact_point_id, null::bigint as enrollment_id, null::int as step, null::text as message_id,
-       null::bigint as campaign_id, l.assigned_persona as persona
+       null::bigint as campaign_id, l.assigned_persona as persona, l.company_id
   from app.contact_points p join app.leads l on l.org_id = p.org_id and l.contact_id = p.contact_id and l.merged_into is null
  where p.org_id = cast(:org_id as int) and p.kind = 'email' and p.value = any(cast(:values as text[]))
  order by l.added_to_campaign_at desc nulls last, l.lead_score desc, l.id limit 1;
@@ -86,6 +86,14 @@ select exists (select 1 from app.contact_points p where p.org_id = cast(:org_id 
 
 -- name: timezone
 select timezone from app.orgs where id = cast(:org_id as int);
+
+-- name: person_left
+-- A fact like any other: who holds the offices now is concluded where facts are.
+insert into app.company_facts as f (org_id, company_id, contact_id, kind, key, value, source, found_at, seen_at)
+select l.org_id, l.company_id, l.contact_id, 'departure', 'mail:' || l.contact_id, jsonb_build_object('name', c.full_name, 'date', cast(cast(:at as timestamptz) at time zone 'UTC' as date)), 'mail', app.now(), app.now()
+  from app.leads l join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
+ where l.org_id = cast(:org_id as int) and l.id = cast(:lead_id as uuid) and l.company_id is not null and c.full_name is not null
+on conflict (org_id, company_id, kind, key) do update set seen_at = excluded.seen_at;
 
 -- name: left
 -- Somebody who wants no more mail did answer: the status is the suppression's business.

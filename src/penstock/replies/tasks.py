@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -16,8 +17,9 @@ from penstock.core.db import execute, one, scalar
 from penstock.core.receipts import Done
 from penstock.core.sqlfile import load
 from penstock.outreach import Draft, Fate, Outcome, Posted
-from penstock.replies import actions, matching
+from penstock.replies import actions, business, matching
 from penstock.replies.actions import Mail
+from penstock.replies.business import Business
 from penstock.replies.endpoints import read
 from penstock.replies.meaning import Meaning, understand
 
@@ -51,18 +53,25 @@ async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
         await _log(ctx, db, org_id, mail, outcome)
     else:
         meaning = understand(inbound, at=row["received_at"], zone=await _zone(db, org_id))
+        told = business.read(inbound.text, subject=inbound.subject) if _at_company(mail) else Business()
+        if told.refers and not meaning.opts_out and not inbound.automatic:
+            meaning = replace(meaning, intent="referral")
         await _log(ctx, db, org_id, mail, meaning.intent)  # before any answer: the gate counts from this message
-        outcome, answer = await _act(ctx, db, org_id, mail, meaning)
+        outcome, answer = await _act(ctx, db, org_id, mail, meaning, told)
     return Done(outcome, mail.lead_id, None if answer is None else partial(_send, ctx, org_id, answer))
 
 
 async def _act(
-    ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning
+    ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning, told: Business
 ) -> tuple[str, Posted | None]:
     if meaning.opts_out and meaning.ruling is not None and mail.inbound.sender:
         await actions.opted_out(ctx, db, org_id, mail, meaning.ruling)
     if mail.lead_id is None:
         return (f"unmatched: {meaning.intent}", None)
+    if told.left:
+        await actions.person_left(db, org_id, mail)
+        if mail.inbound.automatic:
+            return ("left the company", None)
     if meaning.intent == "automatic":
         return ("automatic", None)
     if meaning.intent == "out_of_office":
@@ -77,6 +86,10 @@ async def _act(
         await actions.replied(ctx, db, org_id, mail, meaning)
     answer = await _answer(ctx, db, org_id, mail) if meaning.intent == "positive" else None
     return (meaning.intent, answer)
+
+
+def _at_company(mail: Mail) -> bool:
+    return mail.match is not None and mail.match["company_id"] is not None
 
 
 async def _answer(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail) -> Posted | None:

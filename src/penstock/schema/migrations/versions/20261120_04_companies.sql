@@ -342,7 +342,7 @@ id: raw load
 source: where it comes from
 playbook: whose leads it becomes
 load_key: the sender's key: the same key is taken once
-payload_hash: hash of the sealed payload: the same key with another content is refused
+payload_hash: hash of the payload as it is kept: the same key with another content is refused
 payload: the row as JSON, sealed; a plain one written by hand is sealed when it is promoted
 status: waiting, promoted, rejected or dropped
 field: field at fault
