@@ -36,7 +36,7 @@ QUEUES = {
     "people.next_profile_urls_30d": _PAGES.format(subject="contact") + _BY_AGE,
     "people.due_email_recheck_30d": _POINTS,
     "company.vw_due_renewals_ready": "select id, name, renewal_month from app.companies where org_id = 1 "
-    "and renewal_month is not null order by renewal_month, id",
+    "and renewal_month is not null and merged_into is null order by renewal_month, id",
 }
 
 
