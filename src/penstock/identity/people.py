@@ -134,9 +134,9 @@ def _profile(url: str | None) -> str | None:
 
 def _known(row: Any) -> tuple[int, RowKeys]:
     name = person_name_key(row["full_name"] or "")
-    names = tuple(f"{company}:{name}" for company in row["companies"] or ()) if name else ()
+    companies = {row["company_id"], *(row["companies"] or ())} - {None} if name else ()
     profile = (row["profile_key"],) if row["profile_key"] else ()
-    return row["id"], (profile, tuple(row["emails"]), names)
+    return row["id"], (profile, tuple(row["emails"] or ()), tuple(f"{company}:{name}" for company in companies))
 
 
 async def _keys(db: AsyncConnection) -> list[tuple[int, RowKeys]]:

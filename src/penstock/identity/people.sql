@@ -24,19 +24,27 @@ analyze people_in;
 
 -- name: known_people
 -- Everybody who holds a key of the lines, with their keys: profile, those emails, and the companies at which they are known by name.
-with held as (
-  select c.id from people_in p join app.contacts c on c.profile_key = p.profile_key where c.merged_into is null
+with addressed as (
+  select e.contact_id, array_agg(distinct e.value) as emails
+    from (select distinct email from people_in where email is not null and not email_is_shared) p join app.contact_points e on e.kind = 'email' and e.value = p.email
+   group by e.contact_id
+), places as (
+  select distinct company_id from people_in
+), held as (
+  select c.id from people_in p join app.contacts c on c.profile_key = p.profile_key
   union
-  select e.contact_id from people_in p join app.contact_points e on e.kind = 'email' and e.value = p.email where not p.email_is_shared
+  select contact_id from addressed
   union
-  select c.id from (select distinct company_id from people_in) p join app.contacts c on c.company_id = p.company_id where c.merged_into is null
+  select c.id from places p join app.contacts c on c.company_id = p.company_id
   union
-  select s.contact_id from (select distinct company_id from people_in) p join app.company_slots s on s.company_id = p.company_id where s.contact_id is not null
+  select s.contact_id from places p join app.company_slots s on s.company_id = p.company_id where s.contact_id is not null
+), seated as (
+  select s.contact_id, array_agg(s.company_id) as companies from held h join app.company_slots s on s.contact_id = h.id group by s.contact_id
 )
-select c.id, c.profile_key, c.full_name,
-       coalesce((select array_agg(distinct e.value order by e.value) from app.contact_points e where e.contact_id = c.id and e.kind = 'email' and e.value in (select email from people_in where not email_is_shared)), '{}') as emails,
-       (select array_agg(distinct a.company_id order by a.company_id) from (select c.company_id union select s.company_id from app.company_slots s where s.contact_id = c.id) a where a.company_id is not null) as companies
+select c.id, c.profile_key, c.full_name, a.emails, c.company_id, t.companies
   from held h join app.contacts c on c.id = h.id
+  left join addressed a on a.contact_id = h.id
+  left join seated t on t.contact_id = h.id
  where c.merged_into is null
  order by c.id;
 
