@@ -53,6 +53,18 @@ TABLE: list[tuple[str, str, dict[str, object] | None, str]] = [
     ("GET", "/v1/uploads/{odd}", None, "                    401 403 403 404 403 404 404 403 403 404 401"),
     ("GET", "/v1/uploads/{odd}/rejected.csv", None, "       401 403 403 404 403 404 404 403 403 404 401"),
     ("POST", "/v1/uploads", None, "                         401 401 401 401 401 401 401 401 401 401 401"),
+    ("GET", "/v1/campaigns", None, "                        401 200 200 200 200 200 200 200 403 200 401"),
+    ("POST", "/v1/campaigns", {"playbook": "nobody"}, "     401 403 403 422 403 422 422 403 403 422 401"),
+    ("GET", "/v1/campaigns/{none}", None, "                 401 404 404 404 404 404 404 404 403 404 401"),
+    ("PATCH", "/v1/campaigns/{none}", {"is_active": False}, "401 403 403 404 403 404 404 403 403 404 401"),
+    ("POST", "/v1/campaigns/{none}/people", {"contact_ids": [1]}, "401 403 403 404 403 404 404 403 403 404 401"),
+    ("POST", "/v1/campaigns/{none}/people/remove", {"contact_ids": [1]}, "401 403 403 404 403 404 404 403 403 404 401"),
+    ("GET", "/v1/tasks", None, "                            401 200 200 200 200 200 200 200 403 200 401"),
+    ("GET", "/v1/tasks/{none}", None, "                     401 404 404 404 404 404 404 404 403 404 401"),
+    ("POST", "/v1/tasks/{none}/done", {}, "                 401 404 404 404 403 404 404 403 404 404 401"),
+    ("POST", "/v1/tasks/{none}/skip", {"reason": "x"}, "    401 404 404 404 403 404 404 403 404 404 401"),
+    ("GET", "/v1/handoffs", None, "                         401 200 200 200 200 200 200 200 403 200 401"),
+    ("GET", "/v1/handoffs/{none}", None, "                  401 404 404 404 404 404 404 404 403 404 401"),
     ("DELETE", "/v1/keys/{odd}", None, "                    401 403 403 403 403 404 404 403 403 404 401"),
 ]  # fmt: skip
 OPEN = {"/v1/token"}  # and a signed upload is let in by its signature alone
@@ -63,7 +75,7 @@ async def test_everybody_gets_exactly_what_they_may(actor: str, cast: Cast, clie
     wrong = []
     for method, path, body, row in TABLE:
         expected = int(row.split()[ACTORS.index(actor)])
-        url = path.format(lead=cast.leads["Bea's"], bea=BROKER_ID, odd=ODD_ID)
+        url = path.format(lead=cast.leads["Bea's"], bea=BROKER_ID, odd=ODD_ID, none=9999)
         answer = await client.request(method, url, json=body, headers=cast.headers(actor))
         if answer.status_code != expected:
             wrong.append(f"{method} {path}: {answer.status_code} instead of {expected}: {answer.text[:200]}")

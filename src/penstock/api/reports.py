@@ -48,6 +48,7 @@ class Funnel(BaseModel):
     until: datetime | None
     rows: dict[str, int]
     stages: dict[str, int]
+    companies: dict[str, int]
     events: list[EventCount]
     spend_cents: Spending
     invoiced_cents: int

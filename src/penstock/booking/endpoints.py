@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import escape
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from penstock import journey
+from penstock.booking import handoffs
 from penstock.booking.links import links_for
 from penstock.booking.service import SQL
 from penstock.core import clock
+from penstock.core.access import Caller, allow
 from penstock.core.db import execute, one, scalar
 from penstock.core.edge import Ctx
 from penstock.core.errors import InvalidInput, NotFound, NotSignedIn
@@ -79,3 +83,48 @@ async def microsite(lead_id: UUID, ctx: Ctx) -> Response:
     words = {name: escape(str(value or "")) for name, value in who.items()}
     booking = BOOK.format(url=escape(link), broker=words["broker"]) if link else ""
     return Response(PAGE.format(booking=booking, **words), media_type="text/html; charset=utf-8", headers=HEADERS)
+
+
+class HandoffLine(BaseModel):
+    """A lead handed to the person who closes it."""
+
+    id: int
+    lead_id: UUID | None
+    company_id: int | None
+    contact_id: int | None
+    broker_id: UUID | None
+    person: str | None
+    company: str | None
+    broker: str | None
+    cause: str
+    created_at: datetime
+
+
+class HandoffShown(HandoffLine):
+    """A hand-off with its notes: what was said, and what is known of the company."""
+
+    notes: str
+
+
+Reader = Annotated[Caller, allow("leads:read")]
+
+
+@router.get("/v1/handoffs", tags=["booking"])
+async def list_handoffs(
+    caller: Reader,
+    lead_id: UUID | None = None,
+    company_id: int | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> list[HandoffLine]:
+    """Hand-offs of the leads that the caller sees, newest first."""
+    found = await handoffs.listing(caller.db, lead_id=lead_id, company_id=company_id, limit=limit)
+    return [HandoffLine(**row) for row in found]
+
+
+@router.get("/v1/handoffs/{handoff_id}", tags=["booking"])
+async def show_handoff(handoff_id: int, caller: Reader) -> HandoffShown:
+    """One hand-off with its notes in the clear; on record as a look."""
+    shown = await handoffs.show(caller.ctx, caller.db, caller.org_id, handoff_id)
+    async with caller.ctx.db.tenant(caller.org_id) as db:
+        await execute(db, handoffs.SQL["looked"], org_id=caller.org_id, actor=caller.who.actor, id=str(handoff_id))
+    return HandoffShown(**shown)

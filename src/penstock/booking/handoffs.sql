@@ -38,3 +38,6 @@ select h.id, h.lead_id, h.company_id, h.contact_id, h.broker_id, h.cause, h.crea
 
 -- name: notes
 select notes from app.handoffs where id = cast(:id as bigint);
+
+-- name: looked
+insert into app.audit_logs (org_id, at, actor, action, object_type, object_id) values (cast(:org_id as int), app.now(), :actor, 'accessed', 'handoff', :id);

@@ -39,6 +39,8 @@ async def status(json: Json = False) -> None:
         )
         return
     answers.print(table("Leads", ["step", "leads"], list(funnel.stages.items()), right=["leads"]))
+    if funnel.companies["companies"]:
+        answers.print(table("Companies", ["step", "count"], list(funnel.companies.items()), right=["count"]))
     answers.print(table("Waiting", ["stage", "items"], [item for item in waiting.items() if item[1]], right=["items"]))
     spend = [(vendor, money(cents)) for vendor, cents in funnel.spend_cents.by_vendor.items()]
     answers.print(
@@ -64,6 +66,9 @@ async def explain(
         print_json({"lead": about, "diary": lines})
         return
     answers.print(f"[bold]{escape(str(about['name']))}[/], {escape(about['address'])} ({lead_id})")
+    if about["company"]:
+        slot = f"{about['slot']} of " if about["slot"] else "at "
+        answers.print(f"{slot}{escape(about['company'])}; {escape(about['slots'] or '')}")
     answers.print(
         f"{about['playbook']}: {about['lead_status']}, {about['campaign_status']}, {about['sales_stage']}; "
         f"quality {about['quality_score']}, promise {about['lead_score']}"

@@ -38,11 +38,16 @@ select (select count(*) from app.alerts where resolved_at is null) as alerts,
 select rule, value, fired_at from app.alerts where resolved_at is null order by fired_at;
 
 -- name: lead
-select l.id, coalesce(c.full_name, c.company) as name, concat_ws(', ', p.address_line1, p.address_line2, p.city, p.state) as address,
+select l.id, coalesce(c.full_name, c.company) as name, concat_ws(', ', coalesce(p.address_line1, co.address_line1), coalesce(p.address_line2, co.address_line2), coalesce(p.city, co.city), coalesce(p.state, co.state)) as address,
+       co.name as company, c.title, cast(s.role_code as text) as slot,
+       (select string_agg(o.role_code || ' ' || coalesce(cast(e.status as text), case when o.contact_id is null then 'vacant' else 'no email' end), ', ' order by o.role_code)
+          from app.company_slots o left join app.contact_points e on e.org_id = o.org_id and e.contact_id = o.contact_id and e.is_primary where o.org_id = l.org_id and o.company_id = l.company_id) as slots,
        l.playbook, l.lead_status, l.campaign_status, l.sales_stage, l.quality_score, l.lead_score
   from app.leads l
   left join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
   left join app.properties p on p.org_id = l.org_id and p.id = l.property_id
+  left join app.companies co on co.org_id = l.org_id and co.id = l.company_id
+  left join app.company_slots s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id
  where l.id = cast(:id as uuid);
 
 -- name: rejections

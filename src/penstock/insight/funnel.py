@@ -53,12 +53,14 @@ class Spending:
 
 @dataclass(frozen=True)
 class Funnel:
-    """A period: rows that came in, how far the leads first seen in it came, what happened in it, money out and in."""
+    """A period: rows that came in, how far the leads and companies first seen in it came, what happened in it, money
+    out and in."""
 
     since: datetime | None
     until: datetime | None
     rows: Mapping[str, int]
     stages: Mapping[str, int]
+    companies: Mapping[str, int]
     events: list[EventCount]
     spend_cents: Spending
     invoiced_cents: int
@@ -69,12 +71,16 @@ async def funnel(db: AsyncConnection, since: datetime | None = None, until: date
     period: dict[str, Any] = {"since": since, "until": until}
     reached = await one(db, SQL["reached"], **period)
     income = await one(db, SQL["income"], **period)
-    assert reached is not None and income is not None  # aggregates without a group always give a row
+    companies = await one(db, SQL["companies"], **period)
+    assert (
+        reached is not None and income is not None and companies is not None
+    )  # aggregates without a group always give a row
     return Funnel(
         since=since,
         until=until,
         rows={name: int(reached[name]) for name in ROWS},
         stages={name: int(reached[name]) for name in STEPS},
+        companies={name: int(count) for name, count in companies.items()},
         events=[
             EventCount(row["stage"], row["event_type"], row["events"], row["leads"], row["mean_ms"], row["p95_ms"])
             for row in await rows(db, SQL["events"], **period)

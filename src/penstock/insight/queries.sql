@@ -31,6 +31,21 @@ with lines as (
     left join app.invoices i on i.org_id = e.org_id and i.id = e.invoice_id
     left join app.invoice_lines il on il.org_id = e.org_id and il.event_id = e.id
    where e.lead_id = cast(:lead_id as uuid)
+  union all
+  select s.created_at, 5, s.id::text, 'signals', 'signal ' || s.reason, jsonb_build_object('outcome', s.outcome), null
+    from app.signals s join app.leads l on l.org_id = s.org_id and l.company_id = s.company_id where l.id = cast(:lead_id as uuid)
+  union all
+  select s.filled_at, 6, s.id::text, 'identity', 'took a slot', jsonb_build_object('slot', s.role_code), null
+    from app.company_slots s join app.leads l on l.org_id = s.org_id and l.company_id = s.company_id and l.contact_id = s.contact_id where l.id = cast(:lead_id as uuid) and s.filled_at is not null
+  union all
+  select m.created_at, 15, m.id::text, 'outreach', 'joined a campaign', jsonb_build_object('campaign', k.name), null
+    from app.campaign_contacts m
+    join app.campaigns k on k.org_id = m.org_id and k.id = m.campaign_id
+    join app.leads l on l.org_id = m.org_id and l.contact_id = m.contact_id and l.company_id = coalesce(m.company_id, l.company_id) and l.playbook = coalesce(k.playbook, l.playbook)
+   where l.id = cast(:lead_id as uuid)
+  union all
+  select closed_at, 45, id::text, 'outreach', 'task ' || state, jsonb_build_object('task', id, 'channel', channel, 'step', step, 'reason', reason), null
+    from app.tasks where lead_id = cast(:lead_id as uuid) and state in ('skipped', 'withdrawn')
 )
 select at, stage, what, detail, cents from lines order by at, rank, length(tie), tie;
 
@@ -91,6 +106,29 @@ select r.*, f.*
       left join verified v on v.org_id = c.org_id and v.contact_id = c.contact_id
       left join booked b on b.org_id = c.org_id and b.lead_id = c.id
       left join invoiced i on i.org_id = c.org_id and i.lead_id = c.id) f;
+
+-- name: companies
+-- How far the companies first seen in the period have come. Every figure counts companies but for slots, green slots, signals and hand-offs.
+with cohort as (
+  select org_id, id from app.companies
+   where merged_into is null and created_at >= coalesce(cast(:since as timestamptz), '-infinity') and created_at < coalesce(cast(:until as timestamptz), 'infinity')
+), slots as (
+  select count(*) as filled, count(p.id) as green
+    from cohort c join app.company_slots s on s.org_id = c.org_id and s.company_id = c.id and s.contact_id is not null
+    left join app.contact_points p on p.org_id = s.org_id and p.contact_id = s.contact_id and p.is_primary and p.status = 'green'
+), reached as (
+  select l.org_id, l.company_id, bool_or(l.added_to_campaign_at is not null and m.lead_id is not null) as emailed, bool_or(l.last_reply_at is not null) as replied, bool_or(a.lead_id is not null) as booked
+    from cohort c join app.leads l on l.org_id = c.org_id and l.company_id = c.id and l.merged_into is null
+    left join (select distinct org_id, lead_id from app.message_log where direction = 'outbound' and channel = 'email' and state in ('sent', 'in_doubt')) m on m.org_id = l.org_id and m.lead_id = l.id
+    left join (select distinct org_id, lead_id from app.appointments) a on a.org_id = l.org_id and a.lead_id = l.id
+   group by l.org_id, l.company_id
+)
+select (select count(*) from cohort) as companies, s.filled as slots_filled, s.green as slots_green,
+       (select count(*) from company.vw_next_renewal r join cohort c on c.id = r.company_id join app.orgs o on o.id = c.org_id where r.campaign_window_start <= (app.now() at time zone o.timezone)::date) as in_window,
+       (select count(*) from app.signals g join cohort c on c.org_id = g.org_id and c.id = g.company_id) as signals,
+       (select count(*) filter (where emailed) from reached) as emailed, (select count(*) filter (where replied) from reached) as replied, (select count(*) filter (where booked) from reached) as booked,
+       (select count(*) from app.handoffs h join cohort c on c.org_id = h.org_id and c.id = h.company_id) as handed_off
+  from slots s;
 
 -- name: spend
 -- Reserved and in-doubt calls count: until they are settled the money may be gone.

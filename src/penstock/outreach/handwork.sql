@@ -67,3 +67,6 @@ returning id;
 
 -- name: phone
 select value from app.contact_points where id = cast(:id as bigint);
+
+-- name: looked
+insert into app.audit_logs (org_id, at, actor, action, object_type, object_id) values (cast(:org_id as int), app.now(), :actor, 'accessed', 'task', :id);

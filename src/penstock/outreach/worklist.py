@@ -64,6 +64,11 @@ async def listing(
     )
 
 
+async def seen(db: AsyncConnection, task_id: int) -> None:
+    """Raises NotFound for a task that the transaction may not see."""
+    await _task(db, task_id)
+
+
 async def show(ctx: Context, db: AsyncConnection, org_id: int, task_id: int) -> Task:
     """One task with its text, and the gate's word for this moment. Raises NotFound."""
     row = await _task(db, task_id)
