@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -157,12 +158,13 @@ async def import_(
     """Read records into leads: every row ends inserted, updated, duplicate in file, or rejected with a reason."""
     writable(json)
     async with session() as ctx:
-        with progress(file.name) as update:
+        chosen = intake.choose_playbook(ctx.playbooks, playbook)
+        with progress(file.name) as update, _hint_at_others(ctx, playbook, chosen):
             report = await intake.import_file(
                 ctx,
                 ctx.settings.org_id,
                 path=file,
-                playbook=intake.choose_playbook(ctx.playbooks, playbook),
+                playbook=chosen,
                 map_name=map_name,
                 source=source,
                 progress=update,
@@ -174,6 +176,20 @@ async def import_(
         _show_import(file, report, rejected)
     if report.rejected == report.rows_read > 0:
         raise fail("every row was rejected: this map does not fit the file; see docs/reference/maps.md", Code.ATTENTION)
+
+
+@contextmanager
+def _hint_at_others(ctx: Context, named: str | None, chosen: str) -> Iterator[None]:
+    """A file that does not fit a playbook nobody named may be meant for another."""
+    try:
+        yield
+    except InvalidInput as error:
+        subject = ctx.playbooks[chosen].subject
+        others = [name for name, book in ctx.playbooks.items() if book.subject != subject]
+        if named is None and others:
+            hint = f"a list for another playbook is imported with --playbook {' or '.join(others)}"
+            error.fix = f"{error.fix}; {hint}" if error.fix else hint
+        raise
 
 
 def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[Any, ...]]) -> None:
