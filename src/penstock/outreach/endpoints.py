@@ -29,7 +29,7 @@ class CampaignWanted(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"playbook": "renewals", "name": "Spring", "targets": ["CFO", "HR"]}]},
+        json_schema_extra={"examples": [{"playbook": "PLAYBOOK", "name": "Spring", "targets": ["CFO", "HR"]}]},
     )
     playbook: str
     name: str | None = Field(default=None, max_length=200, description="Left out: the playbook's name for now.")
