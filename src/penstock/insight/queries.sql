@@ -155,6 +155,10 @@ select case
          when l.lead_status = 'do_not_contact' then coalesce(l.status_reason, 'quality score below 40')
          when not exists (select 1 from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id) then 'no phone or email found'
          when l.lead_status = 'enriched' then 'quality score below 60'
+         when l.company_id is not null and l.campaign_status in ('new', 'queued')
+              and not exists (select 1 from app.campaign_contacts m where m.org_id = l.org_id and m.contact_id = l.contact_id and coalesce(m.company_id, l.company_id) = l.company_id) then 'in no campaign yet'
+         when l.company_id is not null and l.campaign_status in ('new', 'queued') and exists (select 1 from app.colleagues_under_way u where u.org_id = l.org_id and u.company_id = l.company_id and u.lead_id <> l.id)
+           then 'a colleague is talked to first'
          when l.campaign_status = 'new' or l.campaign_status = 'queued' then 'waiting for the feeder'
          else 'waiting in ' || l.campaign_status::text
        end as reason, count(*) as leads
