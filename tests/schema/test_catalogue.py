@@ -42,6 +42,7 @@ OF_PLAYBOOKS = {
     "/* audience */": "select 0::bigint as company_id, 0::bigint as contact_id, null::company.role_code_t as role_code",
     "/* window */": "select 0::bigint as company_id, null::text as cause, '{}'::jsonb as payload",
 }
+STAGES = re.compile(r"(?is)^\s*(--[^\n]*\n\s*)*create\s+temp\s+table\s+(?P<table>\w+)")
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)(?!:)")
 SOURCES = Path(str(files("penstock")))
 
@@ -201,11 +202,12 @@ def test_every_query_prepares_against_the_real_schema(
     catalogue: psycopg.Connection[tuple[Any, ...]], file: Path
 ) -> None:
     catalogue.execute("set search_path = api, app, public")
+    stage_beside(catalogue, file)
     for name, sql in read_queries(file.read_text("utf-8")).items():
         body = sql.rstrip().rstrip(";")
         for place, of_playbook in OF_PLAYBOOKS.items():
             body = body.replace(place, of_playbook)
-        if re.match(r"(?is)^\s*(--[^\n]*\n\s*)*create\s+temp", body):
+        if STAGES.match(body):
             catalogue.execute(PARAMETER.sub("null", body))  # later queries of the file work on it
             continue
         if re.match(r"(?is)^\s*(--[^\n]*\n\s*)*(with|select|insert|update|delete|merge|values)\b", body):
@@ -217,6 +219,24 @@ def test_the_own_sql_of_every_playbook_prepares(catalogue: psycopg.Connection[tu
     catalogue.execute("set search_path = api, app, public")
     for number, sql in enumerate(filter(None, (book.lead_score_sql, book.quality_sql, book.audience_sql))):
         catalogue.execute(f"prepare own_{number} as {numbered(sql)}")
+
+
+def stage_beside(catalogue: psycopg.Connection[tuple[Any, ...]], file: Path) -> None:
+    """Make the staging tables of the files beside this one that it reads and does not make itself."""
+    text = file.read_text("utf-8")
+    own = set(staged(text))
+    for other in sorted(file.parent.glob("*.sql")):
+        made = staged(other.read_text("utf-8")) if other != file else {}
+        if any(re.search(rf"\b{table}\b", text) for table in made.keys() - own):
+            for table, body in made.items():
+                if table not in own:
+                    catalogue.execute(PARAMETER.sub("null", body))
+
+
+def staged(text: str) -> dict[str, str]:
+    """The temporary tables that a file's queries make, in their order, each with its query."""
+    bodies = read_queries(text).values()
+    return {made["table"]: body for body in bodies if (made := STAGES.match(body))}
 
 
 def numbered(sql: str) -> str:
