@@ -50,11 +50,15 @@ async def show(load: Load, json: Json = False) -> None:
 async def mend(
     load: Load,
     change: Annotated[list[str], typer.Argument(help="field=value, as many as wanted; field= takes it out.")],
+    json: Json = False,
 ) -> None:
     """Set fields of a record that waits or was refused; it waits for promotion again."""
     wanted = dict(_change(one) for one in change)
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         await intake.loads.mend(db, ctx.sealer, ctx.settings.org_id, load, wanted, actor="cli")
+    if json:
+        print_json({"id": load, "status": "waiting"})
+        return
     answers.print(f"record {load} waits for promotion: penstock intake promote {load}")
 
 
