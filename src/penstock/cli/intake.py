@@ -86,10 +86,17 @@ async def promote(
 
 
 @command
-async def drop(load: Load, reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")]) -> None:
+async def drop(
+    load: Load,
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    json: Json = False,
+) -> None:
     """Give up a record that waits or was refused; it stays listed as dropped."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         await intake.loads.drop(db, ctx.settings.org_id, load, actor="cli", reason=reason)
+    if json:
+        print_json({"id": load, "status": "dropped"})
+        return
     answers.print(f"record {load} is dropped")
 
 
