@@ -384,7 +384,8 @@ contact_id: person
 company_id: the company they were chosen for
 created_at: added
 $$);
-create function app.once_in_a_campaign() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+-- Asked by key: a plan made while the table was small would read all of it for every row of a large insert.
+create function app.once_in_a_campaign() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
 begin
   if exists (select 1 from app.campaign_contacts k where k.org_id = new.org_id and k.campaign_id = new.campaign_id and k.contact_id = new.contact_id) then
     return null;
