@@ -309,7 +309,8 @@ check_step: which check of the playbook's chain is next, from 0
 check_due_at: when that check is due; null with a verified_at: none is
 gray_rounds: checks in a row that could not decide
 $$);
-create function app.first_email_is_primary() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+-- Without sequential scans: a plan made while the table was empty would be kept through a bulk insert.
+create function app.first_email_is_primary() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
 begin
   new.is_primary := not exists (select 1 from app.contact_points p where p.org_id = new.org_id and p.contact_id = new.contact_id and p.is_primary and p.id <> new.id);
   return new;
@@ -438,7 +439,7 @@ create trigger trg_withdraw_tasks after update of state on app.enrollments for e
 
 create table app.handoffs (
   org_id int not null, id bigint not null default nextval('marketing.ac_handoff_handoff_id_seq'), company_id bigint, contact_id bigint, lead_id uuid, broker_id uuid, cause text not null default gen_random_uuid()::text, notes text, created_at timestamptz not null default app.now(),
-  primary key (org_id, id), unique (org_id, cause),
+  primary key (org_id, id), unique (org_id, cause), constraint about_somebody check (coalesce(lead_id::text, contact_id::text, company_id::text) is not null),
   foreign key (org_id, company_id) references app.companies (org_id, id), foreign key (org_id, contact_id) references app.contacts (org_id, id), foreign key (org_id, lead_id) references app.leads (org_id, id), foreign key (org_id, broker_id) references app.brokers (org_id, id)
 );
 create index handoffs_lead on app.handoffs (org_id, lead_id);
