@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from penstock.core.errors import InvalidInput
 from penstock.intake.company_records import CompanyCleaner
-from penstock.intake.company_values import company_name, dollars, head_count, in_care_of, month, person_name
+from penstock.intake.company_values import (
+    company_name,
+    dollars,
+    first_of_two,
+    head_count,
+    in_care_of,
+    month,
+    person_name,
+)
 from penstock.intake.mapping import plan
 from penstock.intake.reader import BadFile, Rejection, Row
 from penstock.intake.reading import Reading, read
@@ -291,6 +299,68 @@ def test_names_in_capitals_are_made_readable_and_placeholders_are_none() -> None
     assert [person_name(text) for text in ("JANE DOE", "Vacant", "TBD", "n/a")] == ["Jane Doe", None, None, None]
     with pytest.raises(ValueError, match="name of a person"):
         person_name("jane@acme.com")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Lee, Ann", "Ann Lee"),
+        ("LEE, ANN M.", "Ann M. Lee"),
+        ("Lee Jr, Ann", "Ann Lee Jr"),
+        ("de la Cruz, María", "María de la Cruz"),
+        ("Ann Lee, CPA", "Ann Lee, CPA"),
+        ("Lee, CEO", "Lee, CEO"),
+        ("Acme, Inc.", "Acme, Inc."),
+    ],
+)
+def test_a_name_that_begins_with_the_family_is_turned_round(written: str, name: str) -> None:
+    assert person_name(written) == name
+
+
+@pytest.mark.parametrize("written", ['=HYPERLINK("x")', "+1+2", "@SUM(A1)", "'=1+1"])
+def test_a_formula_is_no_name(written: str) -> None:
+    with pytest.raises(ValueError, match="is a formula"):
+        person_name(written)
+    record, warnings = said({"Company Name": "Acme", "CEO": written})
+    assert isinstance(record, Record)
+    assert record.values["people"] == []
+    assert warnings["ceo_name", "is a formula, not the name of a person"] == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "first"),
+    [
+        ("Reed Hastings/Ted Sarandos", "Reed Hastings"),
+        ("Ann Lee & Bob Ray", "Ann Lee"),
+        ("Ann Lee &amp; Bob Ray", "Ann Lee"),
+        ("Ann Lee; Bob Ray", "Ann Lee"),
+        ("Amy A and Bob B", "Amy A"),
+        ("Ann Lee, Bob Ray and Amy Poe", "Ann Lee"),
+        ("Ann & Bob Ray", "Ann Ray"),
+        ("Lee, Ann; Ray, Bob", "Ann Lee"),
+    ],
+)
+def test_of_two_people_in_a_cell_the_first_is_taken_and_it_is_said(written: str, first: str) -> None:
+    record, warnings = said({"Company Name": "Lee & Ray", "CEO": written})
+    assert isinstance(record, Record)
+    assert record.values["name"] == "Lee & Ray"
+    assert [one.name for one in record.values["people"]] == [first]
+    assert warnings == {("ceo_name", "names two people: the first was taken"): 1}
+    refused, _ = said({"Company Name": "Lee & Ray", "CEO": written}, strict=True)
+    assert isinstance(refused, Rejection)
+    assert refused.reason.endswith("names two people")
+
+
+def test_an_office_a_firm_or_a_double_name_is_no_second_person() -> None:
+    for one in ("Ann Lee / CFO", "Maria Garcia/Lopez", "Ann Lee, CFO & Treasurer", "Ann Lee & Associates", "Andy Lee"):
+        assert first_of_two(one) is None
+
+
+def test_entities_of_html_are_the_characters_they_stand_for() -> None:
+    values = only("Company Name,Website,CEO,CEO Title", "D&amp;B &#38; Co,d.example?a=1&copy=2,Pat O&#39;Neil,R&amp;D")
+    assert values["name"] == "D&B & Co"
+    assert "copy" not in values["website_url"] or "&copy=2" in values["website_url"]
+    assert [(one.name, one.title) for one in values["people"]] == [("Pat O'Neil", "R&D")]
 
 
 @given(st.lists(st.text(max_size=30), min_size=21, max_size=21))

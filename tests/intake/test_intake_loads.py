@@ -19,8 +19,9 @@ from penstock.cli import app
 from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
+from penstock.core.errors import InvalidInput
 from penstock.core.settings import load_settings
-from penstock.intake import loads, promotion
+from penstock.intake import company_load, load_endpoints, loads, promotion
 from penstock.intake.promotion import execute_pipeline, pump
 
 ACME = {"company_name": "Acme LLC", "ein": "12-3456789", "website_url": "https://acme.example", "renewal_month": 6}
@@ -176,6 +177,96 @@ async def test_what_makes_no_sense_is_refused_as_a_whole(ctx: Context, client: h
     assert await ask(ctx, "select 1 from app.raw_loads") == []
 
 
+UNSTORABLE: list[tuple[str, str]] = [
+    ('{"company_name": "Nul\\u0000 Inc"}', "records[0].company_name"),
+    ('{"company_name": "Sur\\ud800 Inc"}', "records[0].company_name"),
+    ('{"company_name": "A", "people": [{"full_name": "B\\u0000"}]}', "records[0].people[0].full_name"),
+    ('{"records": [{"company_name": "A"}, {"company_name": "A", "x\\u0000": 1}]}', "records[1].x\ufffd"),
+    ('{"records": [{"company_name": "A"}], "source": "s\\ud800"}', "source"),
+    ('{"company_name": "A", "key": "k\\u0000"}', "records[0].key"),
+]
+
+
+async def test_a_character_that_cannot_be_stored_is_refused_with_its_record_and_field(
+    ctx: Context, client: httpx.AsyncClient
+) -> None:
+    json_text = {"content-type": "application/json"}
+    for body, named in UNSTORABLE:
+        answer = await client.post("/insert", content=body, headers=json_text)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input"), answer.text
+        assert named.removeprefix("records[0].") in answer.json()["detail"]
+    assert await ask(ctx, "select 1 from app.raw_loads") == []
+    told = (await client.post("/insert", json={"company_name": "A"})).json()["records"][0]
+    mended = await client.patch(f"/insert/{told['id']}", content='{"city": "T\\ud800"}', headers=json_text)
+    assert (mended.status_code, mended.json()["errors"][0]["field"]) == (422, "city")
+
+
+async def test_a_record_that_holds_such_a_character_already_is_rejected_and_can_be_mended(
+    ctx: Context, client: httpx.AsyncClient
+) -> None:
+    async with ctx.db.tenant(1) as db:
+        insert = text("insert into intake.raw_loads (payload) values (:a), (:b), (:c)")
+        deep = '{"company_name": "A", "x": ' + "[" * 20_000 + "]" * 20_000 + "}"
+        sur = '{"company_name": "Sur\\ud800 Inc"}'
+        await execute(db, insert, a='{"company_name": "A", "people": [{"full_name": "N\\u0000"}]}', b=sur, c=deep)
+    assert await pump(ctx, 1) == 3
+    nul, half, deeper = await ask(ctx, "select id, status, field, reason, fix from app.raw_loads order by id")
+    assert (nul["status"], nul["field"], half["status"], half["field"], deeper["status"]) == (
+        *("rejected", "people[0].full_name"),
+        *("rejected", "company_name"),
+        "rejected",
+    )
+    assert nul["fix"] and "cannot be stored" in nul["reason"]
+    async with ctx.db.tenant(1) as db:
+        assert await dlq.listing(db) == []
+    shown = await client.get(f"/insert/{half['id']}")
+    assert (shown.status_code, shown.json()["payload"]) == (200, {"company_name": "Sur? Inc"})
+    assert (await client.patch(f"/insert/{half['id']}", json={"company_name": "Sur Inc"})).status_code == 200
+    assert await pump(ctx, 1) == 1
+
+
+async def test_ids_are_bounded_and_unknown_ones_are_named(client: httpx.AsyncClient) -> None:
+    huge = 10**23
+    assert (await client.post("/pipeline/execute", json={"load_ids": [huge]})).status_code == 422
+    for method in ("GET", "DELETE"):
+        assert (await client.request(method, f"/insert/{huge}")).status_code == 422
+    assert (await client.get("/insert", params={"after": huge})).status_code == 422
+    told = (await client.post("/insert", json=ACME)).json()["records"][0]
+    done = (await client.post("/pipeline/execute", json={"load_ids": [told["id"], 99999, 99999]})).json()
+    assert (done["inserted"], done["unknown"]) == ([told["id"]], [99999])
+
+
+async def test_a_body_nested_too_deeply_or_too_large_is_the_senders_mistake(client: httpx.AsyncClient) -> None:
+    for depth in (100_000, 800, 400):
+        body = '{"company_name": "A", "x": ' + "[" * depth + "]" * depth + "}"
+        deep = await client.post("/insert", content=body, headers={"content-type": "application/json"})
+        if depth == 100_000:
+            assert (deep.status_code, deep.json()["code"]) == (422, "invalid_input"), deep.text
+        assert deep.status_code in {202, 422}
+    large = await client.post("/insert", content=b"x" * 16_000_001)
+    assert (large.status_code, large.json()["code"]) == (413, "too_large")
+    assert "16 MB" in large.json()["detail"]
+    assert large.json()["fix"]
+
+
+async def test_what_is_dropped_leaves_the_dead_letters(ctx: Context) -> None:
+    async with ctx.db.tenant(1) as db:
+        told = await loads.receive(db, ctx.sealer, 1, [ACME], source="api", playbook=None, actor="t")
+        load_id = told[0].id or 0
+        await dlq.put(db, 1, stage="intake.promotion", item=str(load_id), payload={}, error="boom")
+        with pytest.raises(InvalidInput, match="say why"):
+            await loads.drop(db, 1, load_id, actor="t", reason=" ")
+        await loads.drop(db, 1, load_id, actor="t", reason="sent twice")
+        assert await dlq.listing(db) == []
+
+
+def test_the_fields_that_a_refusal_names_are_those_of_the_reference() -> None:
+    described = {*load_endpoints.RecordIn.model_fields, *load_endpoints.PersonIn.model_fields} - {"key"}
+    assert set(company_load.FIELDS) == described
+    assert company_load.unknown_fields(dict.fromkeys(company_load.FIELDS, "x")) == ()
+    assert company_load.unknown_fields({"colour": "blue", "size": None}) == ("colour",)
+
+
 async def test_nobody_without_the_scope_may_insert(ctx: Context, client: httpx.AsyncClient) -> None:
     async with ctx.db.tenant(1) as db:
         reader = await accounts.add_key(ctx, db, 1, name="r", scopes=("leads:read",), allow_v1=False, actor="test")
@@ -297,8 +388,19 @@ def test_the_command_line_lists_shows_mends_and_promotes(
     first, second = (one["id"] for one in refused)
     assert "renewal_month" in run("list", "--status", "rejected")
     assert json.loads(run("show", str(first), "--json"))["payload"] == {"company_name": "Acme", "renewal_month": 13}
+    wrong = CliRunner().invoke(app, ["intake", "mend", str(first), "city=T\x00"])
+    assert (wrong.exit_code, "cannot be stored" in " ".join(wrong.stderr.split())) == (2, True), wrong.output
     run("mend", str(first), "renewal_month=6")
     run("drop", str(second), "--reason", "no name")
     assert json.loads(run("promote", "--json"))["inserted"] == [first]
     assert {row["status"] for row in json.loads(run("list", "--json"))} == {"promoted", "dropped"}
     assert "there is no raw load 99" in CliRunner().invoke(app, ["intake", "show", "99"]).stderr
+    for words, told in {
+        ("list", "--status", "nonsense"): "waiting, promoted, rejected, dropped",
+        ("mend", str(first), "colour=blue"): "renewal_month",
+        ("promote", "99999"): "there is no raw load 99999",
+        ("promote", str(10**23)): "there is no raw load",
+        ("drop", str(second), "--reason", ""): "say why",
+    }.items():
+        result = CliRunner().invoke(app, ["intake", *words])
+        assert (result.exit_code, told in " ".join(result.stderr.split())) == (2, True), result.output

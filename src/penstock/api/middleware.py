@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.limits import RateLimiter
 from penstock.core import clock
-from penstock.core.errors import InvalidInput, TooMany
+from penstock.core.errors import TooLarge, TooMany
 from penstock.core.problems import problem
 from penstock.insight import metrics
 
@@ -24,8 +24,8 @@ _UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/healthz", "/re
 _UPLOADS: Final = "/v1/uploads"
 _LARGE_BODIES: Final = (_UPLOADS, "/webhooks/")
 LARGEST_BODY: Final = 1_000_000  # bytes
+_SMALLER: Final = "send less at a time, in several requests"
 LARGEST_BODIES: Final = {"/insert": 16_000_000}  # of routes that take records in bulk
-_TOO_LARGE: Final = "The body is larger than a megabyte."
 
 
 class RequestContext:
@@ -111,7 +111,7 @@ class LimitBody:
         largest = LARGEST_BODIES.get(scope["path"], LARGEST_BODY)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > largest:
-            await problem(InvalidInput, _TOO_LARGE, status=413)(scope, receive, send)
+            await problem(TooLarge, _too_large(largest), fix=_SMALLER)(scope, receive, send)
             return
         read = 0
 
@@ -120,10 +120,14 @@ class LimitBody:
             message = await receive()
             read += len(message.get("body", b""))
             if read > largest:  # sent in chunks, or more than was declared
-                raise HTTPException(413, _TOO_LARGE)
+                raise HTTPException(413, _too_large(largest))
             return message
 
         await self.app(scope, counted, send)
+
+
+def _too_large(largest: int) -> str:
+    return f"The body is larger than {largest // 1_000_000} MB, the most that this address takes."
 
 
 def address(scope: Scope) -> str:

@@ -10,9 +10,9 @@ import typer
 from penstock import intake
 from penstock.cli.output import Code, Json, answers, command, escape, fail, print_json, table
 from penstock.cli.session import session
-from penstock.core.errors import InvalidInput
+from penstock.core.errors import InvalidInput, NotFound
 
-Load = Annotated[int, typer.Argument(help="Id of the record.")]
+Load = Annotated[int, typer.Argument(min=1, max=intake.loads.MAX_ID, help="Id of the record.")]
 group = typer.Typer(no_args_is_help=True, help="Records that came by POST /insert, and what became of them.")
 
 
@@ -54,6 +54,7 @@ async def mend(
 ) -> None:
     """Set fields of a record that waits or was refused; it waits for promotion again."""
     wanted = dict(_change(one) for one in change)
+    intake.loads.refuse_unknown(wanted)
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         await intake.loads.mend(db, ctx.sealer, ctx.settings.org_id, load, wanted, actor="cli")
     if json:
@@ -68,8 +69,10 @@ async def promote(
     dry_run: Annotated[bool, typer.Option(help="Only tell what would become of them.")] = False,
     json: Json = False,
 ) -> None:
-    """Make companies, people and slots of records now. Exit code 3 when some were refused."""
+    """Make companies, people and slots of records now. Exit code 3 when some were refused, 2 for unknown ids."""
     async with session() as ctx:
+        if loads and (wrong := next((one for one in loads if not 1 <= one <= intake.loads.MAX_ID), None)) is not None:
+            raise InvalidInput(f"there is no raw load {wrong}", fix="penstock intake list shows them")
         done = await intake.execute_pipeline(ctx, ctx.settings.org_id, loads, dry_run=dry_run)
     if json:
         print_json(done)
@@ -81,6 +84,9 @@ async def promote(
         refused = [(one.id, one.field, one.reason, one.fix) for one in done.rejected]
         if refused:
             answers.print(table("Refused", ["id", "field", "reason", "fix"], refused))
+    if done.unknown:
+        unknown = ", ".join(map(str, done.unknown))
+        raise NotFound(f"there is no raw load {unknown}", fix="penstock intake list shows them")
     if done.rejected or done.failed:
         raise typer.Exit(Code.ATTENTION)
 

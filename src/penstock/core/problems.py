@@ -69,6 +69,10 @@ async def validation_error(_: Request, exc: Exception) -> JSONResponse:
 async def http_error(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)
     kind = next((k for k in _all_kinds(PenstockError) if k.status == exc.status_code), PenstockError)
+    if exc.status_code == 400:  # the framework could not read the body: not JSON as we take it, or nested too deep
+        return problem(InvalidInput, "the body could not be read", fix="send well-formed JSON, not nested deeply")
+    if kind is PenstockError and exc.status_code < 500:
+        kind = InvalidInput
     return problem(kind, str(exc.detail), status=exc.status_code)
 
 

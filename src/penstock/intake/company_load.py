@@ -13,6 +13,12 @@ from penstock.intake.reader import BadFile, Rejection, Row
 from penstock.intake.records import Record
 
 PEOPLE: Final = "people"
+# The names that the reference uses; other words that a file's header may have are understood too.
+FIELDS: Final = (
+    *("company_name", "ein", "website_url", "linkedin_url", "news_url", "address_line1", "address_line2", "city"),
+    *("state", "postal_code", "country", "company_phone", "employees", "revenue", "industry", "renewal_month"),
+    *("renewal_notice_window_days", "full_name", "title", "role", "email", "phone", "profile_url", PEOPLE),
+)
 _UNUSED_COUNTER: Final[Counter[tuple[str, str]]] = Counter()  # strict cleaning warns of nothing: it refuses
 
 
@@ -43,6 +49,11 @@ def _in_two_slots(number: int, people: list[Person]) -> Rejection | None:
             reason = f"names one person for two slots, {holds[person_name_key(one.name)]} and {one.slot}"
             return _refused(number, PEOPLE, reason, "a person holds one slot of a company: name them once")
     return None
+
+
+def unknown_fields(change: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields of a change that a record of a company cannot have; what is taken out (None) may be any."""
+    return ignored_fields({"company_name": "", **{name: one for name, one in change.items() if one is not None}})
 
 
 def ignored_fields(load: Mapping[str, Any]) -> tuple[str, ...]:

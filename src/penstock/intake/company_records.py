@@ -4,7 +4,9 @@ A value that makes no sense is left out and counted as a warning; only a row tha
 `strict` is for rows that somebody sends one by one and can mend: there every such value refuses the row.
 """
 
+import html
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +31,11 @@ _FIX: Final = {
     "role": "use CEO, CFO or HR",
     "website": "give the public address of the website, as https://www.acme.com",
     "company_name": "fill in the name of the company",
+    "full_name": "name one person, as Ann Lee; others of the company go into the list people",
 }
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
 class CompanyCleaner:
@@ -46,7 +52,8 @@ class CompanyCleaner:
         self._city_line = Memo(addresses.city_line)
 
     def __call__(self, row: Row) -> Record | Rejection:
-        raw, trouble = self._plan.gather(row.cells), dict[str, str]()
+        cells = [_decoded(cell) if "&" in cell else cell for cell in row.cells]
+        raw, trouble = self._plan.gather(cells), dict[str, str]()
         if "any_name" in raw:
             raw.setdefault("full_name" if self._names_company else "company_name", raw["any_name"])
         out = EMPTY.copy()
@@ -54,8 +61,8 @@ class CompanyCleaner:
         if out["name"] is None:
             return self._refused(row, "company_name", *self._no_name(raw, trouble))
         self._place(raw, out, trouble)
-        self._facts(row.cells, raw, out, trouble)
-        people = self._people(row.cells, raw, out, trouble)
+        self._facts(cells, raw, out, trouble)
+        people = self._people(cells, raw, out, trouble)
         self._keys(raw, out, people, trouble)
         out["people"] = people
         if trouble and self._strict:
@@ -74,6 +81,17 @@ class CompanyCleaner:
         if reason is not None:
             trouble[name] = reason
         return found
+
+    def _person(self, name: str, raw: dict[str, str], trouble: dict[str, str]) -> str | None:
+        """The person that a cell names; of two the first."""
+        first = self._memos["first_of_two"][raw[name]][0] if name in raw else None
+        if first is None:
+            found: str | None = self._value(name, raw, trouble, "person")
+            return found
+        person, reason = self._memos["person"][first]
+        two = "names two people" if self._strict else "names two people: the first was taken"
+        trouble[name] = reason or two
+        return person  # type: ignore[no-any-return]
 
     def _place(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         line, rest = raw.get("address_line1"), raw.get("city_state", "")
@@ -139,7 +157,7 @@ class CompanyCleaner:
     def _holder(self, slot: Slot, raw: dict[str, str], trouble: dict[str, str]) -> Person | None:
         """Whom the columns of a slot name. Its title may be any: the column says what the person holds."""
         prefix = slot.lower()
-        name = self._value(f"{prefix}_name", raw, trouble, "person")
+        name = self._person(f"{prefix}_name", raw, trouble)
         email = self._value(f"{prefix}_email", raw, trouble, "email")
         if name is None:
             if email:
@@ -163,7 +181,7 @@ class CompanyCleaner:
         """The one person of a contact file; further emails and phones follow on lines of their own."""
         if "full_name" not in raw and (parts := [raw[n] for n in ("first_name", "last_name") if n in raw]):
             raw["full_name"] = " ".join(parts)
-        name = self._value("full_name", raw, trouble, "person")
+        name = self._person("full_name", raw, trouble)
         phones = self._phones(cells, raw, trouble)
         emails = [self._value("work_email", raw, trouble, "email")]
         emails += [self._value("email", {"email": cells[i]}, trouble) for i in self._plan.emails]
@@ -232,6 +250,11 @@ def _mail(email: str | None) -> dict[str, Any]:
     return {"email": email, "email_is_shared": email is not None and is_role(email)}
 
 
+def _decoded(cell: str) -> str:
+    """HTML entities as the characters they stand for: "D&amp;B" -> "D&B"; "?a=1&copy=2" has none."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), cell)
+
+
 def _fact(cell: str) -> str | None:
     """A source's own value as it writes it; empty and zero mean not stated."""
     value = normalise.text(cell)
@@ -268,6 +291,7 @@ _CLEANERS: Final[dict[str, Callable[[str], Any]]] = {
     "renewal_date": company_values.month,
     "renewal_notice_window_days": company_values.notice_days,
     "person": company_values.person_name,
+    "first_of_two": company_values.first_of_two,
     "title": company_values.title,
     "in_care_of": company_values.in_care_of,
 }

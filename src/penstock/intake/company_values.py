@@ -22,6 +22,17 @@ _OFFICES: Final = frozenset(
 )
 
 
+_NOBODY: Final = frozenset({"na", "none", "unknown", "tbd", "tba", "vacant", "open", "interim"})
+_BETWEEN = re.compile(r"\s*[/;]\s*|\s+(?:&|\+|and)\s+", re.I)
+_AFTER_NAMES: Final = frozenset(
+    """JR SR II III IV ESQ MD PHD DDS DO RN CPA CFA CFP MBA MPH JD LLM EDD DVM PMP SHRM-CP SHRM-SCP PHR
+    SPHR CEBS RPA CLU CHFC FSA ASA FACHE DNP PSYD PHARMD LCSW""".split()  # noqa: SIM905
+)
+_BEFORE_LAST: Final = frozenset(
+    "DE DI DEL DELA DELLA LA LE LOS LAS VAN VON DER DEN TER ST SAN SANTA EL DOS DA DU".split()  # noqa: SIM905
+)
+
+
 def month(value: str) -> int | None:
     """A month, 1 to 12: "6", "June", "2027-06-01", "6/1/2027". Raises ValueError on anything else."""
     word = " ".join(value.split()).strip(".").casefold()
@@ -84,22 +95,57 @@ def company_name(value: str) -> str | None:
 
 
 def person_name(value: str) -> str | None:
-    """A person's name; "Vacant", "N/A" and the like are none. Raises ValueError on what is no name."""
+    """A person's name, "Lee, Ann" turned round; "Vacant", "N/A" and the like are none. ValueError: it is no name."""
     found = normalise.text(value)
-    if found is None or found.casefold().strip(".") in {
-        "na",
-        "none",
-        "unknown",
-        "tbd",
-        "tba",
-        "vacant",
-        "open",
-        "interim",
-    }:
+    if found is None or found.casefold().strip(".") in _NOBODY:
         return None
+    if found.lstrip("'\" ")[:1] in {"=", "+", "@"}:
+        raise ValueError("is a formula, not the name of a person")
+    found = _turned(found) or found
     if len(found) > 200 or not any(c.isalpha() for c in found) or "@" in found or "://" in found:
         raise ValueError("is not the name of a person")
     return presentable(found)
+
+
+def first_of_two(value: str) -> str | None:
+    """The first of several people that a cell names: "Ann Lee & Bob Ray" -> "Ann Lee". None where it names one.
+
+    What stands beside a name may be an office, a firm or nobody; then the cell is left as it is.
+    """
+    found = normalise.text(value)
+    if found is None or not _BETWEEN.search(found):
+        return None
+    parts = [part for one in _BETWEEN.split(found) if (part := one.strip(" ,"))]
+    if len(parts) < 2 or any(_is_office(part) or owners.is_company(part) for part in parts):
+        return None
+    first, joined = parts[0], not re.search("[/;]", found)
+    if not _turned(first) and " " in (before := first.partition(",")[0]):
+        first = before  # Ann Lee, Bob Ray and Amy Poe; Ann Lee, CPA & Bob Ray
+    if joined and " " not in first and first.isalpha() and len(parts[1].split()) == 2 and "," not in parts[1]:
+        return f"{first} {parts[1].split()[-1]}"  # Ann & Bob Ray
+    whole = [len(part.split()) > 1 for part in parts]
+    return first if all(whole) or (joined and _turned(first)) else None
+
+
+def _is_office(words: str) -> bool:
+    return all(word.strip(".,-").casefold() in {*_OFFICES, *_NOBODY, ""} for word in words.split())
+
+
+def _turned(name: str) -> str | None:
+    """ "Lee, Ann" as one says it; None where what follows the comma is a degree or an office, or it is said so."""
+    last, comma, given = (part.strip() for part in name.partition(","))
+    words, lead = given.split(), last.split()
+    while len(lead) > 1 and lead[-1].strip(".").upper() in _AFTER_NAMES:
+        words.append(lead.pop())
+    if not comma or not lead or owners.is_company(name, one_line=False) or not 1 <= len(given.split()) <= 3:
+        return None
+    if not all(word.upper() in _BEFORE_LAST for word in lead[:-1]):
+        return None
+    if not all(re.fullmatch(r"[^\W\d_][\w.'’-]*", word) for word in given.split()) or _is_office(given):
+        return None
+    if any(word.replace(".", "").upper() in _AFTER_NAMES for word in given.split()):
+        return None
+    return " ".join((*given.split(), *lead, *words[len(given.split()) :]))
 
 
 def title(value: str) -> str | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from penstock.core.access import Caller, allow
@@ -15,6 +15,7 @@ from penstock.intake.service import company_playbook
 
 router = APIRouter(tags=["companies"])
 MayLoad = Annotated[Caller, allow("uploads:write", as_service=True)]
+LoadId = Annotated[int, Path(ge=1, le=loads.MAX_ID)]
 Value = str | int | float | bool | None
 EXAMPLE: dict[str, Any] = {
     "key": "crm-1881", "company_name": "Stone Mill LLC", "ein": "46-1234567", "website_url": "https://stone-mill.example",
@@ -132,7 +133,9 @@ class Execute(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"load_ids": [1, 2, 3]}})
 
-    load_ids: list[int] | None = Field(None, max_length=loads.MAX_RECORDS, description="refused ones are tried again")
+    load_ids: list[Annotated[int, Field(ge=1, le=loads.MAX_ID)]] | None = Field(
+        None, max_length=loads.MAX_RECORDS, description="refused ones are tried again"
+    )
     all: bool = False
     dry_run: bool = Field(False, description="only tell what would become of them")
 
@@ -155,6 +158,7 @@ class Executed(BaseModel):
     duplicate: list[int]
     rejected: list[RefusedLoad]
     failed: list[int]
+    unknown: list[int] = Field([], description="ids of no record")
 
 
 @router.post(
@@ -208,7 +212,7 @@ async def execute(wanted: Execute, caller: MayLoad) -> Executed:
 async def list_loads(
     caller: MayLoad,
     status: Literal["waiting", "promoted", "rejected", "dropped"] | None = None,
-    after: Annotated[int, Query(description="the last id of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=loads.MAX_ID, description="the last id of the page before")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[Load]:
     """Records in the order in which they came, without their content."""
@@ -216,14 +220,14 @@ async def list_loads(
 
 
 @router.get("/insert/{load_id}", responses={404: {"model": Problem}})
-async def show_load(load_id: int, caller: MayLoad) -> LoadWithPayload:
+async def show_load(load_id: LoadId, caller: MayLoad) -> LoadWithPayload:
     """A record with its content in clear; leaves an `accessed` row in the audit log."""
     row = await loads.shown(caller.db, caller.ctx.sealer, caller.org_id, load_id, actor=caller.who.actor)
     return LoadWithPayload(**_shown(row).model_dump(), payload=row["payload"])
 
 
 @router.patch("/insert/{load_id}", responses={404: {"model": Problem}, 409: {"model": Problem}})
-async def mend_load(load_id: int, change: dict[str, Any], caller: MayLoad) -> Load:
+async def mend_load(load_id: LoadId, change: dict[str, Any], caller: MayLoad) -> Load:
     """Set fields of a record that waits or was refused; null takes one out. It waits for promotion again."""
     who = caller.who.actor
     await loads.mend(caller.db, caller.ctx.sealer, caller.org_id, load_id, change, actor=who)
@@ -231,14 +235,14 @@ async def mend_load(load_id: int, change: dict[str, Any], caller: MayLoad) -> Lo
 
 
 @router.delete("/insert/{load_id}", status_code=204, responses={404: {"model": Problem}, 409: {"model": Problem}})
-async def drop_load(load_id: int, caller: MayLoad) -> None:
+async def drop_load(load_id: LoadId, caller: MayLoad) -> None:
     """Give a record up that waits or was refused; it stays listed as dropped."""
     await loads.drop(caller.db, caller.org_id, load_id, actor=caller.who.actor, reason="DELETE")
 
 
 def _executed(done: Promoted, dry_run: bool) -> Executed:
     rejected = [RefusedLoad(id=one.id, field=one.field, reason=one.reason, fix=one.fix) for one in done.rejected]
-    told = {name: getattr(done, name) for name in ("inserted", "updated", "duplicate", "failed")}
+    told = {name: getattr(done, name) for name in ("inserted", "updated", "duplicate", "failed", "unknown")}
     return Executed(dry_run=dry_run, rejected=rejected, **told)
 
 

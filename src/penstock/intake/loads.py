@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,15 +11,21 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import journey
+from penstock.core import dlq
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
-from penstock.intake.company_load import ignored_fields
+from penstock.intake.company_load import FIELDS, ignored_fields, unknown_fields
 
 SQL: Final = load(__package__, "loads.sql")
 STAGE: Final = "intake.promotion"
 MAX_RECORDS: Final = 5000
+MAX_ID: Final = 2**63 - 1
+STATUSES: Final = ("waiting", "promoted", "rejected", "dropped")
+UNSTORABLE: Final = "holds a NUL character or half of a surrogate pair, which cannot be stored"
+UNSTORABLE_FIX: Final = "take the character out and send it again"
+_UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
 
 Record = dict[str, Any]
 
@@ -53,8 +60,12 @@ async def receive(
     """Keep the records for promotion and tell of each what became of it, in order.
 
     A record's own `key`, or the request's `idempotency_key`, makes it taken once: the same again is told what became of
-    it. Raises Conflict where the idempotency key was used for another content.
+    it. Raises Conflict where the idempotency key was used for another content, and InvalidInput, with nothing taken,
+    where a value cannot be stored.
     """
+    _refuse_unstorable({"source": source, "playbook": playbook, "Idempotency-Key": idempotency_key})
+    for n, record in enumerate(records):
+        _refuse_unstorable(record, f"records[{n}].")
     if idempotency_key:
         await _same_request(db, source, idempotency_key, len(records))
     lines = [_line(sealer, org_id, n, record, idempotency_key) for n, record in enumerate(records)]
@@ -103,7 +114,9 @@ async def listed(
     after: int = 0,
     limit: int = 100,
 ) -> list[RowMapping]:
-    """Records with their state, in the order in which they came, without their content."""
+    """Records with their state, in the order in which they came, without their content. Raises InvalidInput."""
+    if status is not None and status not in STATUSES:
+        raise InvalidInput(f"there is no status {status!r}", fix=f"use one of: {', '.join(STATUSES)}")
     return await rows(db, SQL["listing"], status=status, ids=list(ids) if ids else None, after=after, limit=limit)
 
 
@@ -113,7 +126,10 @@ async def shown(db: AsyncConnection, sealer: Sealer, org_id: int, load_id: int, 
     await execute(
         db, SQL["audit"], org_id=org_id, actor=actor, action="accessed", id=str(load_id), details='{"what": "payload"}'
     )
-    return {**row, "payload": opened(sealer, org_id, row["payload"])}
+    payload = opened(sealer, org_id, row["payload"])
+    if payload is not None and unstorable(payload):  # written by hand: half a surrogate pair goes into no answer
+        payload = json.loads(json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace"))
+    return {**row, "payload": payload}
 
 
 async def mend(
@@ -121,24 +137,38 @@ async def mend(
 ) -> None:
     """Set fields of a record that waits or was refused (None takes one out); it waits for promotion again.
 
-    Raises NotFound, Conflict where it is promoted or dropped, InvalidInput where it held no record.
+    Raises NotFound, Conflict where it is promoted or dropped, InvalidInput where it held no record or would hold
+    a value that cannot be stored.
     """
     row = await _open_one(db, load_id)
     before = opened(sealer, org_id, row["payload"])
     if before is None and not change:
         raise InvalidInput("the content is not a JSON object", fix="give the fields of the record")
     record = {name: value for name, value in {**(before or {}), **change}.items() if value is not None}
+    _refuse_unstorable(record)
+    _refuse_unstorable(dict.fromkeys(change))
     payload = _sealed(sealer, org_id, record)
     await execute(db, SQL["mend"], id=load_id, payload=payload, hash=_hash(payload))
+    await dlq.clear(db, org_id, stage=STAGE, items=[str(load_id)])
     details = json.dumps({"fields": sorted(change)})
     await execute(db, SQL["audit"], org_id=org_id, actor=actor, action="mended", id=str(load_id), details=details)
     await journey.announce(db, org_id, [journey.Event("raw_loads_received", None, "intake", {"records": 1})])
 
 
+def refuse_unknown(change: Mapping[str, Any]) -> None:
+    """Raise InvalidInput where the change sets a field that a record of a company cannot have."""
+    if unknown := unknown_fields(change):
+        raise InvalidInput(f"there is no field {', '.join(unknown)}", fix=f"use of: {', '.join(FIELDS)}")
+
+
 async def drop(db: AsyncConnection, org_id: int, load_id: int, *, actor: str, reason: str) -> None:
-    """Give a record up that waits or was refused. Raises NotFound, Conflict."""
+    """Give a record up that waits or was refused. Raises NotFound, Conflict, InvalidInput where no reason is given."""
+    if not reason.strip():
+        raise InvalidInput("say why the record is dropped", fix="give a reason; the audit log keeps it")
+    _refuse_unstorable({"reason": reason})
     await _open_one(db, load_id)
     await execute(db, SQL["drop"], id=load_id)
+    await dlq.clear(db, org_id, stage=STAGE, items=[str(load_id)])
     details = json.dumps({"reason": reason})
     await execute(db, SQL["audit"], org_id=org_id, actor=actor, action="dropped", id=str(load_id), details=details)
 
@@ -147,9 +177,36 @@ def opened(sealer: Sealer, org_id: int, payload: str) -> Record | None:
     """The record in a payload, sealed or written by hand; None where it is no JSON object."""
     try:
         found = json.loads(sealer.open(org_id, payload))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def unstorable(value: Any, path: str = "") -> str | None:
+    """The field that holds, in its name or value, a character that the database or UTF-8 cannot hold; None is well."""
+    if isinstance(value, str):
+        return path if _UNSTORABLE.search(value) else None
+    if isinstance(value, list):
+        return next((bad for n, item in enumerate(value) if (bad := unstorable(item, f"{path}[{n}]"))), None)
+    if not isinstance(value, Mapping):
+        return None
+    for name, item in value.items():
+        field = f"{path}.{name}" if path else str(name)
+        if _UNSTORABLE.search(str(name)):
+            return _UNSTORABLE.sub("\ufffd", field)
+        if bad := unstorable(item, field):
+            return bad
+    return None
+
+
+def _refuse_unstorable(record: Mapping[str, Any], where: str = "") -> None:
+    try:
+        bad = unstorable(record)
+    except RecursionError:
+        raise InvalidInput(f"{where or 'the record '}is nested too deeply", fix="send plain values") from None
+    if bad:
+        errors = [{"field": where + bad, "reason": UNSTORABLE}]
+        raise InvalidInput(f"{where}{bad} {UNSTORABLE}", fix=UNSTORABLE_FIX, errors=errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ select raw_load_id from app.promotion_due order by created_at, raw_load_id limit
 -- Those that are named and were refused are tried again as they are.
 update app.raw_loads set status = 'waiting', field = null, reason = null, fix = null where id = any(cast(:ids as bigint[])) and status = 'rejected';
 
+-- name: known_ids
+select id from app.raw_loads where id = any(cast(:ids as bigint[]));
+
 -- name: waiting
 select id from app.raw_loads where status = 'waiting' and (cast(:ids as bigint[]) is null or id = any(cast(:ids as bigint[]))) order by created_at, id limit :limit;
 

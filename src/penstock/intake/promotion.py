@@ -20,7 +20,7 @@ from penstock.core.errors import InvalidInput
 from penstock.core.sqlfile import load
 from penstock.intake.company_load import clean_load
 from penstock.intake.company_staging import company_values
-from penstock.intake.loads import STAGE, opened
+from penstock.intake.loads import STAGE, UNSTORABLE, UNSTORABLE_FIX, opened, unstorable
 from penstock.intake.reader import Rejection
 from penstock.intake.records import Record
 from penstock.intake.service import company_playbook
@@ -49,6 +49,7 @@ class Promoted:
     duplicate: list[int] = field(default_factory=list)
     rejected: list[Refused] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)  # our fault: they wait in the DLQ
+    unknown: list[int] = field(default_factory=list)  # named, but there is no such record
 
     def add(self, other: "Promoted") -> None:
         """Take over what another run came to."""
@@ -58,7 +59,7 @@ class Promoted:
     @property
     def count(self) -> int:
         """How many records were dealt with."""
-        return sum(len(getattr(self, name)) for name in self.__slots__)
+        return sum(len(getattr(self, name)) for name in self.__slots__ if name != "unknown")
 
 
 class _DryRun(Exception):
@@ -83,6 +84,9 @@ async def execute_pipeline(ctx: Context, org_id: int, ids: Sequence[int] | None,
     """Promote now the records named (refused ones are tried again), or all that wait; a dry run only tells."""
     total = Promoted()
     async with ctx.db.tenant(org_id) as db:
+        if ids:
+            known = {row["id"] for row in await rows(db, SQL["known_ids"], ids=list(ids))}
+            total.unknown = [one for one in dict.fromkeys(ids) if one not in known]
         if ids and not dry_run:
             await execute(db, SQL["wait_again"], ids=list(ids))
         waiting = [row["id"] for row in await rows(db, SQL["waiting"], ids=list(ids) if ids else None, limit=1_000_000)]
@@ -144,6 +148,8 @@ def _read(ctx: Context, org_id: int, row: RowMapping) -> tuple[str, RowMapping, 
     load = opened(ctx.sealer, org_id, row["payload"])
     if load is None:
         return Rejection(row["id"], None, "the content is not a JSON object", "send the fields of one record", "")
+    if bad := unstorable(load):
+        return Rejection(row["id"], bad, UNSTORABLE, UNSTORABLE_FIX, "")
     try:
         playbook = company_playbook(ctx.playbooks, row["playbook"])
     except InvalidInput as error:
