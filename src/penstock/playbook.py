@@ -122,6 +122,7 @@ class Playbook:
     provenance: Mapping[str, str] = field(default_factory=dict)  # where an address came from, in words for the person
     targets: tuple[str, ...] = ()  # slots of a company in the order in which they are written to
     audience_sql: str | None = None  # select company_id, contact_id, role_code … of whom a campaign may be made for now
+    outside_sql: str | None = None  # select reason, companies: which companies give a campaign nobody, and why
     campaign_name: str = ""  # what a campaign of the timetable is called, a strftime pattern
     watches: tuple[Watch, ...] = ()
     finder: Finder | None = None

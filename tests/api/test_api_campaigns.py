@@ -55,6 +55,7 @@ async def test_a_campaign_is_rehearsed_made_looked_at_paused_and_changed(
     rehearsed = await client.post("/v1/campaigns", json={**wanted, "dry_run": True}, headers=otto)
     assert rehearsed.json() == {
         "campaign_id": None, "name": "Spring", "added": 1, "companies": 1, "by_role": {"CFO": 1}, "held_back": {},
+        "outside": {},
     }  # fmt: skip
     made = (await client.post("/v1/campaigns", json=wanted, headers=otto)).json()
     assert made["added"] == 1
@@ -72,6 +73,17 @@ async def test_a_campaign_is_rehearsed_made_looked_at_paused_and_changed(
     assert back.json() == {"contact_ids": [jane[0]]}
     (listed, *_) = (await client.get("/v1/campaigns", headers=otto)).json()
     assert (listed["name"], listed["made_by"]) == ("Spring", str(cast.users["Otto"]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "campaigns/{}", "tasks/{}", "handoffs/{}", "tasks?campaign_id={}", "handoffs?company_id={}",
+    ],
+)  # fmt: skip
+async def test_a_number_too_large_for_an_id_is_refused(cast: Cast, client: httpx.AsyncClient, path: str) -> None:
+    found = await client.get("/v1/" + path.format("9" * 22), headers=cast.headers("Otto"))
+    assert found.status_code == 422
 
 
 async def test_the_one_who_sees_the_lead_sees_does_and_skips_the_task(

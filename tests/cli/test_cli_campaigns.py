@@ -101,6 +101,23 @@ def test_tasks_are_listed_shown_done_once_and_skipped(penstock: Any) -> None:
     penstock("task", "show", "999", expect=2)
 
 
+def test_values_that_mean_nothing_are_refused_with_the_choices(penstock: Any) -> None:
+    assert "done, skipped" in penstock("task", "list", "--state", "bogus", expect=2).stderr
+    assert "phone" in penstock("task", "list", "--channel", "fax", expect=2).stderr
+    assert "no campaign 777" in penstock("task", "list", "--campaign", "777", expect=2).stderr
+    penstock("task", "show", "9" * 22, expect=2)
+    penstock("campaign", "create", "--playbook", "renewals", "--name", "", expect=2)
+    penstock("campaign", "create", "--playbook", "renewals", "--targets", "", expect=2)
+    nobody = penstock("campaign", "create", "--playbook", "renewals", "--name", "None", "--targets", "HR", expect=3)
+    assert "nobody joins" in nobody.stderr
+    made = penstock(
+        "campaign", "create", "--playbook", "renewals", "--name", "N", "--targets", "HR", "--empty", "--json"
+    )
+    number = str(json.loads(made.stdout)["campaign_id"])
+    for what in ("add", "remove"):
+        assert "the id 888, 999" in penstock("campaign", what, number, "999", "1", "888", expect=2).stderr
+
+
 def test_hand_offs_are_listed_and_shown(penstock: Any) -> None:
     (row,) = json.loads(penstock("handoff", "list", "--json").stdout)
     assert (row["person"], row["company"], row["cause"]) == ("Jane Roe", "Palm & Sons Inc", "reply:1")

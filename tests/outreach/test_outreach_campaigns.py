@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from factories import make_company, make_contactable, make_person
 from ground import BROKER_ID
@@ -367,6 +368,70 @@ async def test_people_are_added_and_removed_and_their_sequence_ends_with_it(ctx:
         with pytest.raises(NotFound):
             await campaigns.show(db, 999)
     assert (await enrollment(ctx, lead))["stop_reason"] == "taken out of the campaign"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "then", "said"),
+    [
+        ({"colour": "yellow"}, "", "email yellow"),
+        ({}, "update app.contact_points set status = 'red', verified = false", "email red"),
+        ({}, "update app.contact_points set status = 'gray', verified = false", "email gray"),
+        ({"email": None}, "", "no email"),
+        ({}, "update app.contact_points set is_invalid = true", "no email"),
+        ({}, "update app.leads set campaign_status = 'do_not_contact'", "do not contact"),
+        ({}, "update app.contacts set is_litigator = true", "do not contact"),
+        ({}, "update app.contacts set needs_review_since = app.now()", "a review"),
+        ({}, "update app.campaigns set is_active = false", "campaign paused"),
+        ({}, "update app.campaigns set targets = '{HR}'", "no slot of the campaign"),
+        (
+            {},
+            "insert into app.suppressions (org_id, kind, value, channels, reason, method, actor)"
+            " select org_id, 'email', value, '{email}', 'SUPP_X', 'email', 'me' from app.contact_points",
+            "suppressed",
+        ),
+        ({}, "", "the next morning"),
+    ],
+)
+async def test_who_is_never_written_to_is_told_why(ctx: Context, kwargs: Any, then: str, said: str) -> None:
+    contact, _ = await make_person(ctx, await make_company(ctx), contactable=True, **kwargs)
+    made = await campaigns.create(ctx, 1, playbook="renewals", name="Spring")
+    assert made.campaign_id is not None
+    async with ctx.db.tenant(1) as db:
+        await campaigns.add(db, 1, made.campaign_id, [contact])
+    if then:
+        await change(ctx, then)
+    async with ctx.db.tenant(1) as db:
+        (member,) = await campaigns.members(db, made.campaign_id)
+    assert member["waits_for"] == said
+    assert (await feed(ctx, 1))["fed"] == (said == "the next morning")
+
+
+async def test_a_campaign_of_nobody_says_why_and_is_made_only_on_request(ctx: Context) -> None:
+    for month in (None, None, 10):
+        await make_company(ctx, renewal_month=month)
+    await make_company(ctx)
+    await make_person(ctx, await make_company(ctx), colour="red")
+    made = await campaigns.create(ctx, 1, **ALL, empty=False)
+    assert (made.campaign_id, made.added, made.held_back) == (None, 0, {"email red": 1})
+    assert made.outside == {
+        "no renewal month": 2,
+        "outside their window": 1,
+        "in their window, every slot vacant": 1,
+        "in their window, without a green email": 1,
+    }
+    assert await sql(ctx, "select 1 from app.campaigns where name = 'Spring'") == []
+    assert (await campaigns.create(ctx, 1, **ALL)).campaign_id is not None
+    with pytest.raises(InvalidInput, match="name is empty"):
+        await campaigns.create(ctx, 1, playbook="renewals", name=" ")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["insert into marketing.ac_handoff default values", "insert into marketing.campaign (name) values (' ')"],
+)
+async def test_rows_about_nothing_are_refused(ctx: Context, statement: str) -> None:
+    with pytest.raises(IntegrityError):
+        await change(ctx, statement)
 
 
 async def test_a_colleague_is_named_as_what_a_person_waits_for(ctx: Context) -> None:

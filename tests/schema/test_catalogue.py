@@ -217,7 +217,8 @@ def test_every_query_prepares_against_the_real_schema(
 @pytest.mark.parametrize("book", load_all().values(), ids=lambda book: book.name)
 def test_the_own_sql_of_every_playbook_prepares(catalogue: psycopg.Connection[tuple[Any, ...]], book: Playbook) -> None:
     catalogue.execute("set search_path = api, app, public")
-    for number, sql in enumerate(filter(None, (book.lead_score_sql, book.quality_sql, book.audience_sql))):
+    own = (book.lead_score_sql, book.quality_sql, book.audience_sql, book.outside_sql)
+    for number, sql in enumerate(filter(None, own)):
         catalogue.execute(f"prepare own_{number} as {numbered(sql)}")
 
 

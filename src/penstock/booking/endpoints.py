@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock import journey
 from penstock.booking import handoffs
@@ -107,13 +107,14 @@ class HandoffShown(HandoffLine):
 
 
 Reader = Annotated[Caller, allow("leads:read")]
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 @router.get("/v1/handoffs", tags=["booking"])
 async def list_handoffs(
     caller: Reader,
     lead_id: UUID | None = None,
-    company_id: int | None = None,
+    company_id: Number | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[HandoffLine]:
     """Hand-offs of the leads that the caller sees, newest first."""
@@ -122,7 +123,7 @@ async def list_handoffs(
 
 
 @router.get("/v1/handoffs/{handoff_id}", tags=["booking"])
-async def show_handoff(handoff_id: int, caller: Reader) -> HandoffShown:
+async def show_handoff(handoff_id: Number, caller: Reader) -> HandoffShown:
     """One hand-off with its notes in the clear; on record as a look."""
     shown = await handoffs.show(caller.ctx, caller.db, caller.org_id, handoff_id)
     async with caller.ctx.db.tenant(caller.org_id) as db:

@@ -6,18 +6,23 @@ from typing import Annotated, Any
 
 import typer
 from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.booking import handoffs
 from penstock.cli.output import Code, Json, answers, command, escape, fail, print_json, table
 from penstock.cli.session import session
+from penstock.core.errors import InvalidInput, NotFound
 from penstock.outreach import campaigns, worklist
 
 campaign_app = typer.Typer(help="Campaigns for people at companies.", no_args_is_help=True)
 task_app = typer.Typer(help="Steps that a person does: LinkedIn notes, calls.", no_args_is_help=True)
 handoff_app = typer.Typer(help="Leads handed to the person who closes them.", no_args_is_help=True)
-Id = Annotated[int, typer.Argument(help="Campaign id.")]
-TaskId = Annotated[int, typer.Argument(help="Task id.")]
-People = Annotated[list[int], typer.Argument(help="Contact ids.")]
+LARGEST = 2**63 - 1
+STATES = ("open", "done", "skipped", "withdrawn", "all")
+CHANNELS = ("linkedin", "phone", "other")
+Id = Annotated[int, typer.Argument(help="Campaign id.", min=1, max=LARGEST)]
+TaskId = Annotated[int, typer.Argument(help="Task id.", min=1, max=LARGEST)]
+People = Annotated[list[int], typer.Argument(help="Contact ids.", min=1, max=LARGEST)]
 
 
 @campaign_app.command("create", epilog="Example: penstock campaign create --playbook renewals --name Spring --dry-run")
@@ -26,29 +31,46 @@ async def create(
     playbook: Annotated[str, typer.Option(help="The playbook whose audience it takes in.")],
     name: Annotated[str | None, typer.Option(help="Its name; by default the playbook's name for now.")] = None,
     targets: Annotated[
-        str, typer.Option(help="Slots in the order to be written to, such as CFO,HR; by default the playbook's.")
-    ] = "",
+        str | None, typer.Option(help="Slots in the order to be written to, such as CFO,HR; by default the playbook's.")
+    ] = None,
     allow_yellow: Annotated[bool, typer.Option("--allow-yellow", help="Write to risky addresses as well.")] = False,
     all_at_once: Annotated[
         bool, typer.Option("--all-at-once", help="Write to everybody at a company, not to one person at a time.")
     ] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Make it though nobody joins it now.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a campaign out of the people who hold the offices of companies inside their window."""
+    """Make a campaign out of the people who hold the offices of companies inside their window.
+
+    Where nobody joins, it says why, and makes none: exit code 3.
+    """
+    slots = [part.strip().upper() for part in (targets or "").split(",") if part.strip()]
+    if targets is not None and not slots:
+        raise InvalidInput("--targets names no slot", fix=f"of {','.join(campaigns.ROLES)}, or leave it out")
     async with session() as ctx:
         made = await campaigns.create(
             ctx, ctx.settings.org_id, playbook=playbook, name=name, allow_yellow=allow_yellow,
-            targets=[part.strip().upper() for part in targets.split(",") if part.strip()],
-            one_at_a_time=not all_at_once, actor="cli", dry_run=dry_run,
+            targets=slots, one_at_a_time=not all_at_once, actor="cli", dry_run=dry_run, empty=empty,
         )  # fmt: skip
     if json:
         print_json(made)
-        return
+    else:
+        _say_made(made)
+    if made.campaign_id is None and not dry_run:
+        found = [f"{count} people: {why}" for why, count in made.held_back.items()]
+        found += [f"{count} companies: {why}" for why, count in made.outside.items()]
+        reason = "; ".join(found) or "there are no companies"
+        raise fail(f"nobody joins, so no campaign was made: {reason} (--empty makes it)", Code.ATTENTION)
+
+
+def _say_made(made: campaigns.Made) -> None:
     what = "would take in" if made.campaign_id is None else f"({made.campaign_id}) took in"
     answers.print(f"campaign {escape(made.name)} {what} {made.added} people at {made.companies} companies")
     answers.print(table("By slot", ["slot", "people"], list(made.by_role.items()), right=["people"]))
     answers.print(table("Held back", ["reason", "people"], list(made.held_back.items()), right=["people"]))
+    if not made.added:
+        answers.print(table("Outside", ["reason", "companies"], list(made.outside.items()), right=["companies"]))
 
 
 @campaign_app.command("list", epilog="Example: penstock campaign list --json")
@@ -92,7 +114,7 @@ async def show(campaign: Id, json: Json = False) -> None:
 
 def _where(row: RowMapping) -> str:
     if row["state"] is None:
-        return f"waits: {row['waits_for']}"
+        return f"{'waits' if row['waits_for'] in campaigns.TURNS else 'held back'}: {row['waits_for']}"
     steps = f"step {row['current_step']}, {row['state']}"
     return f"{steps}: {row['stop_reason']}" if row["stop_reason"] else steps
 
@@ -122,6 +144,7 @@ async def _switch(campaign: int, *, on: bool, json: bool) -> None:
 async def add(campaign: Id, people: People, json: Json = False) -> None:
     """Add people who have a lead at a company. Whether and when they are written to is decided as for the others."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
+        await _known(db, campaign, people)
         joined = await campaigns.add(db, ctx.settings.org_id, campaign, people)
     _say({"added": joined}, f"{len(joined)} of {len(set(people))} people joined", json)
 
@@ -131,21 +154,33 @@ async def add(campaign: Id, people: People, json: Json = False) -> None:
 async def remove(campaign: Id, people: People, json: Json = False) -> None:
     """Take people out of a campaign and end their sequence in it."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
+        await _known(db, campaign, people)
         gone = await campaigns.remove(db, ctx.settings.org_id, campaign, people)
     _say({"removed": gone}, f"{len(gone)} of {len(set(people))} people were in it, and are out", json)
+
+
+async def _known(db: AsyncConnection, campaign: int, people: list[int]) -> None:
+    await campaigns.show(db, campaign)
+    unknown = await campaigns.unknown(db, people)
+    if unknown:
+        raise NotFound(f"no contact has the id {', '.join(map(str, unknown))}", fix="nothing was changed")
 
 
 @task_app.command("list", epilog="Example: penstock task list --channel phone")
 @command
 async def tasks(
     state: Annotated[str, typer.Option(help="open, done, skipped, withdrawn or all.")] = "open",
-    channel: Annotated[str | None, typer.Option(help="linkedin or phone.")] = None,
-    campaign: Annotated[int | None, typer.Option(help="Only of this campaign.")] = None,
+    channel: Annotated[str | None, typer.Option(help="linkedin, phone or other.")] = None,
+    campaign: Annotated[int | None, typer.Option(min=1, max=LARGEST, help="Only of this campaign.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 200,
     json: Json = False,
 ) -> None:
     """The tasks, the ones due longest first."""
+    _one_of("--state", state, STATES)
+    _one_of("--channel", channel, (None, *CHANNELS))
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
+        if campaign is not None:
+            await campaigns.show(db, campaign)
         wanted = None if state == "all" else state
         found = await worklist.listing(db, state=wanted, channel=channel, campaign_id=campaign, limit=limit)
     if json:
@@ -156,6 +191,11 @@ async def tasks(
         for row in found
     ]
     answers.print(table("Tasks (UTC)", ["id", "due", "channel", "what", "state", "reason"], lines, right=["id"]))
+
+
+def _one_of(option: str, given: str | None, choices: tuple[str | None, ...]) -> None:
+    if given not in choices:
+        raise InvalidInput(f"{option} is not {given!r}", fix=f"one of {', '.join(filter(None, choices))}")
 
 
 @task_app.command("show", epilog="Example: penstock task show 7")
@@ -228,7 +268,9 @@ async def handed(limit: Annotated[int, typer.Option(min=1, help="At most so many
 
 @handoff_app.command("show", epilog="Example: penstock handoff show 2")
 @command
-async def show_handoff(handoff: Annotated[int, typer.Argument(help="Hand-off id.")], json: Json = False) -> None:
+async def show_handoff(
+    handoff: Annotated[int, typer.Argument(help="Hand-off id.", min=1, max=LARGEST)], json: Json = False
+) -> None:
     """One hand-off with its notes: what was said, and what is known of the company."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         found = await handoffs.show(ctx, db, ctx.settings.org_id, handoff)

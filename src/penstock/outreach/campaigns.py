@@ -6,7 +6,7 @@ A campaign says who is meant. Whether and when each of them is written to is dec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,12 +28,22 @@ SQL = load(__package__, "campaigns.sql")
 ROLES = ("CEO", "CFO", "HR")
 LISTED = 1000
 """Members that are shown of one campaign."""
+TURNS = (
+    "the next morning",
+    "a colleague is written to",
+    "no lead yet",
+    "not scored yet",
+    "a review",
+    "campaign paused",
+)
+"""What passes by itself or by somebody's work; everybody else in a campaign is held back."""
 
 
 @dataclass(frozen=True)
 class Made:
     """What a campaign came to, or (`campaign_id` None) would come to: how many people joined, of how many companies,
-    and how many of the audience did not, by what holds them back."""
+    and how many of the audience did not, by what holds them back. `outside`: where nobody joined, how many companies
+    give nobody, by why, as the playbook tells it."""
 
     campaign_id: int | None
     name: str
@@ -41,6 +51,7 @@ class Made:
     companies: int
     by_role: Mapping[str, int] = field(default_factory=dict)
     held_back: Mapping[str, int] = field(default_factory=dict)
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,12 +74,16 @@ async def create(
     one_at_a_time: bool = True,
     actor: str = "cli",
     dry_run: bool = False,
+    empty: bool = True,
 ) -> Made:
     """Make a campaign out of the playbook's audience of now; a dry run counts and changes nothing.
 
-    Raises InvalidInput for a playbook without an audience or an unknown slot, Conflict for a name that is taken.
+    Where nobody joins and `empty` is false, none is made. Raises InvalidInput for a playbook without an audience, an
+    unknown slot or a blank name, Conflict for a name that is taken.
     """
     book = _with_audience(ctx, playbook)
+    if name is not None and not name.strip():
+        raise InvalidInput("the name is empty", fix="leave it out for the playbook's name for now")
     unknown = [target for target in targets if target not in ROLES]
     if unknown or len(set(targets)) < len(targets):
         raise InvalidInput(f"targets are slots, each once, not {','.join(targets)}", fix=f"of {','.join(ROLES)}")
@@ -79,6 +94,11 @@ async def create(
             raise Conflict(f"there is a campaign {given!r} already", fix="choose another name, or add people to it")
         campaign_id = None if dry_run else await _make(db, org_id, book, given, choice, actor)
         made = await _invite(ctx, db, org_id, book, campaign_id, given, choice)
+        if not made.added:
+            made = replace(made, outside=await _outside(db, book))
+        if not made.added and not empty and campaign_id is not None:
+            await execute(db, SQL["forget"], org_id=org_id, id=campaign_id)
+            made = replace(made, campaign_id=None)
         await _announce(db, org_id, made)
     return made
 
@@ -162,6 +182,11 @@ async def _invite(
     return _made(campaign_id, name, counted)
 
 
+async def _outside(db: AsyncConnection, book: Playbook) -> dict[str, int]:
+    found = [] if book.outside_sql is None else await rows(db, text(book.outside_sql))
+    return {row["reason"]: row["companies"] for row in found}
+
+
 def _statement(book: Playbook) -> TextClause:
     """The invitation with the playbook's own audience in it (a file of ours, nobody's input)."""
     assert book.audience_sql is not None
@@ -215,6 +240,12 @@ async def switch(db: AsyncConnection, org_id: int, campaign_id: int, *, on: bool
     """Pause a campaign (nobody new, and steps wait), or let it go on. Raises NotFound."""
     if await one(db, SQL["switch"], org_id=org_id, id=campaign_id, is_active=on) is None:
         raise NotFound(f"there is no campaign {campaign_id}", fix="penstock campaign list shows them")
+
+
+async def unknown(db: AsyncConnection, contact_ids: Sequence[int]) -> list[int]:
+    """Which of these are nobody's contact ids."""
+    known = {row["id"] for row in await rows(db, SQL["known"], contact_ids=list(contact_ids))}
+    return sorted(set(contact_ids) - known)
 
 
 async def add(db: AsyncConnection, org_id: int, campaign_id: int, contact_ids: Sequence[int]) -> list[int]:

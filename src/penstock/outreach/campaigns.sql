@@ -8,7 +8,7 @@ returning id;
 select id, allow_yellow, cast(targets as text[]) as targets from app.campaigns where org_id = cast(:org_id as int) and playbook = :playbook and name = :name;
 
 -- name: forget
--- A campaign of the timetable for which nobody was found.
+-- A campaign for which nobody was found.
 delete from app.campaigns where org_id = cast(:org_id as int) and id = cast(:id as bigint);
 
 -- name: org_zone
@@ -64,12 +64,24 @@ select k.id, k.name, k.playbook, k.is_active, cast(k.targets as text[]) as targe
  order by k.created_at desc, k.id desc;
 
 -- name: members
--- Who is meant, and where each stands: how far the sequence is, or what the person waits for.
+-- Who is meant, and where each stands: how far the sequence is, or what the person waits for. Who will not be written to is told what holds them back, by the feeder's conditions.
+with barred_emails as materialized (
+  select o.value from app.suppressions o join app.campaigns k on k.org_id = o.org_id and k.id = cast(:id as bigint) where o.kind = 'email' and o.lifted_at is null and 'email' = any(o.channels)
+)
 select m.contact_id, c.full_name as person, c.title, co.name as company, cast(s.role_code as text) as role_code, l.id as lead_id, l.campaign_status, e.state, e.current_step, e.next_execution_at, e.stop_reason,
        case when e.id is not null then null
             when l.id is null then 'no lead yet'
             when c.left_company_at is not null and c.company_id = l.company_id then 'left the company'
-            when l.campaign_status not in ('new', 'queued') then 'in outreach already'
+            when l.campaign_status in ('unsubscribed', 'do_not_contact') or c.is_deceased or c.is_litigator then 'do not contact'
+            when exists (select 1 from app.suppressed_contacts b where b.org_id = l.org_id and b.contact_id = l.contact_id) then 'suppressed'
+            when l.campaign_status not in ('new', 'queued') or o.elsewhere then 'in outreach already'
+            when cardinality(k.targets) > 0 and not coalesce(s.role_code = any(k.targets), false) then 'no slot of the campaign'
+            when b.status is null then 'no email'
+            when b.is_barred then 'suppressed'
+            when b.status not in ('green', 'yellow') or (b.status = 'yellow' and not k.allow_yellow) then 'email ' || b.status
+            when c.needs_review_since is not null then 'a review'
+            when l.lead_status not in ('contactable', 'enriched') then 'not scored yet'
+            when not k.is_active then 'campaign paused'
             when u.busy is not null then u.busy
             else 'the next morning' end as waits_for
   from app.campaign_contacts m
@@ -82,6 +94,13 @@ select m.contact_id, c.full_name as person, c.title, co.name as company, cast(s.
   left join app.companies co on co.org_id = m.org_id and co.id = coalesce(l.company_id, m.company_id)
   left join app.company_slots s on s.org_id = m.org_id and s.company_id = co.id and s.contact_id = m.contact_id
   left join app.enrollments e on e.org_id = m.org_id and e.campaign_id = m.campaign_id and e.lead_id = l.id
+  left join lateral (
+       select p.status, p.value in (select value from barred_emails) as is_barred from app.contact_points p
+        where p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and not p.is_invalid
+        order by is_barred, p.status = 'green' desc, p.status = 'yellow' desc, p.status = 'gray' desc limit 1) b on true
+ cross join lateral (
+       select exists (select 1 from app.leads o where o.org_id = c.org_id and o.contact_id = c.id and o.id <> l.id and o.merged_into is null
+                         and o.campaign_status in ('active', 'replied', 'paused', 'converted')) as elsewhere) o
   left join lateral (
        select case when o.campaign_status in ('replied', 'paused') then 'a colleague answered' when o.campaign_status = 'converted' then 'a colleague booked' else 'a colleague is written to' end as busy
          from app.colleagues_under_way u join app.leads o on o.org_id = u.org_id and o.id = u.lead_id
@@ -104,6 +123,9 @@ select cast(:org_id as int), k.id, c.id, app.now()
    and exists (select 1 from app.leads l where l.org_id = c.org_id and l.contact_id = c.id and l.company_id is not null and l.playbook = coalesce(k.playbook, l.playbook) and l.merged_into is null)
 on conflict (org_id, campaign_id, contact_id) do nothing
 returning contact_id;
+
+-- name: known
+select id from app.contacts where id = any(cast(:contact_ids as bigint[]));
 
 -- name: remove
 delete from app.campaign_contacts where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) returning contact_id;

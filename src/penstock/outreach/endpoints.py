@@ -19,6 +19,7 @@ router = APIRouter(tags=["outreach"])
 SQL = load(__package__, "handwork.sql")
 Reader = Annotated[Caller, allow("leads:read")]
 Writer = Annotated[Caller, allow("leads:write")]
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Role = Literal["CEO", "CFO", "HR"]
 TaskState = Literal["open", "done", "skipped", "withdrawn"]
 Channel = Literal["linkedin", "phone", "other"]
@@ -40,7 +41,8 @@ class CampaignWanted(BaseModel):
 
 
 class CampaignMade(BaseModel):
-    """What the campaign came to. `held_back`: people of the audience who did not join, by what holds them back."""
+    """What the campaign came to. `held_back`: people of the audience who did not join, by what holds them back.
+    `outside`: where nobody joined, companies that give nobody, by why."""
 
     model_config = ConfigDict(from_attributes=True)
     campaign_id: int | None
@@ -49,6 +51,7 @@ class CampaignMade(BaseModel):
     companies: int
     by_role: dict[str, int]
     held_back: dict[str, int]
+    outside: dict[str, int]
 
 
 class Campaign(BaseModel):
@@ -104,7 +107,7 @@ class People(BaseModel):
     """People by their contact ids."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"contact_ids": [12, 13]}]})
-    contact_ids: list[int] = Field(min_length=1, max_length=5000)
+    contact_ids: list[Number] = Field(min_length=1, max_length=5000)
 
 
 class PeopleChanged(BaseModel):
@@ -183,7 +186,7 @@ async def list_campaigns(caller: Reader) -> list[Campaign]:
 
 
 @router.get("/v1/campaigns/{campaign_id}")
-async def show_campaign(campaign_id: int, caller: Reader) -> CampaignWithMembers:
+async def show_campaign(campaign_id: Number, caller: Reader) -> CampaignWithMembers:
     """One campaign with its people; a broker, who sees leads and not lists, gets the figures alone."""
     found = await campaigns.show(caller.db, campaign_id)
     people = []
@@ -194,7 +197,7 @@ async def show_campaign(campaign_id: int, caller: Reader) -> CampaignWithMembers
 
 
 @router.patch("/v1/campaigns/{campaign_id}")
-async def change_campaign(campaign_id: int, change: CampaignChange, caller: Writer) -> Campaign:
+async def change_campaign(campaign_id: Number, change: CampaignChange, caller: Writer) -> Campaign:
     """Pause or resume a campaign."""
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
@@ -203,7 +206,7 @@ async def change_campaign(campaign_id: int, change: CampaignChange, caller: Writ
 
 
 @router.post("/v1/campaigns/{campaign_id}/people")
-async def add_people(campaign_id: int, people: People, caller: Writer) -> PeopleChanged:
+async def add_people(campaign_id: Number, people: People, caller: Writer) -> PeopleChanged:
     """Add people who hold, or held, an office of a company. Who is in it already stays as they are."""
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
@@ -212,7 +215,7 @@ async def add_people(campaign_id: int, people: People, caller: Writer) -> People
 
 
 @router.post("/v1/campaigns/{campaign_id}/people/remove")
-async def remove_people(campaign_id: int, people: People, caller: Writer) -> PeopleChanged:
+async def remove_people(campaign_id: Number, people: People, caller: Writer) -> PeopleChanged:
     """Take people out of the campaign and end their sequence in it."""
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
@@ -225,7 +228,7 @@ async def list_tasks(
     caller: Reader,
     state: TaskState | None = "open",
     channel: Channel | None = None,
-    campaign_id: int | None = None,
+    campaign_id: Number | None = None,
     lead_id: UUID | None = None,
     due_before: AwareDatetime | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -244,7 +247,7 @@ async def list_tasks(
 
 
 @router.get("/v1/tasks/{task_id}")
-async def show_task(task_id: int, caller: Reader) -> TaskShown:
+async def show_task(task_id: Number, caller: Reader) -> TaskShown:
     """One task with its words, the number or profile, and what the gate says to doing it now; on record as a look."""
     await worklist.seen(caller.db, task_id)
     # Seeing the task is the permission; what the gate decides on may be read by no broker.
@@ -267,7 +270,7 @@ def _shown(task: worklist.Task) -> TaskShown:
 
 
 @router.post("/v1/tasks/{task_id}/done")
-async def do_task(task_id: int, done: TaskDone, caller: Writer) -> dict[str, Any]:
+async def do_task(task_id: Number, done: TaskDone, caller: Writer) -> dict[str, Any]:
     """Press this when about to send or dial: the gate is asked once more. `409` means: do not, and says when."""
     await worklist.seen(caller.db, task_id)
     async with caller.ctx.db.tenant(caller.org_id) as db:  # committed before the answer, a refusal too: it is proof
@@ -283,7 +286,7 @@ async def do_task(task_id: int, done: TaskDone, caller: Writer) -> dict[str, Any
 
 
 @router.post("/v1/tasks/{task_id}/skip")
-async def skip_task(task_id: int, skipped: TaskSkipped, caller: Writer) -> dict[str, Any]:
+async def skip_task(task_id: Number, skipped: TaskSkipped, caller: Writer) -> dict[str, Any]:
     """Close a task undone; the sequence goes on without it."""
     await worklist.seen(caller.db, task_id)
     async with caller.ctx.db.tenant(caller.org_id) as db:

@@ -57,6 +57,7 @@ PLAYBOOK = Playbook(
     quality_sql=HERE.joinpath("quality.sql").read_text("utf-8"),
     lead_score_sql=HERE.joinpath("score.sql").read_text("utf-8"),
     audience_sql=HERE.joinpath("audience.sql").read_text("utf-8"),
+    outside_sql=HERE.joinpath("outside.sql").read_text("utf-8"),
     targets=("CFO", "HR", "CEO"),
     campaign_name="Renewals %B %Y",
     sequence_name="renewal",

@@ -359,7 +359,8 @@ promoted_at: promoted
 $$);
 
 alter table app.campaigns alter column playbook drop not null, add column targets company.role_code_t[] not null default '{}', add column allow_yellow boolean not null default false, add column one_at_a_time boolean not null default true,
-  add column made_by text not null default 'manual', add column updated_at timestamptz not null default app.now();
+  add column made_by text not null default 'manual', add column updated_at timestamptz not null default app.now(),
+  add constraint name_is_not_blank check (btrim(name) <> '');
 create trigger trg_touch before update on app.campaigns for each row execute function app.touch_updated_at();
 select app.describe('campaigns', 'A sequence of a playbook that leads are enrolled in: the playbook''s own, or one made for a list of people.', $$
 playbook: playbook; null in one made by hand: each person's lead says
