@@ -265,10 +265,10 @@ async def _report(
         "waiting": {stage: count for stage, count in waiting.items() if count},
         "later": later,
         "spend_cents": {
-            "total": funnel.spend_cents.total,
-            "by_stage": dict(funnel.spend_cents.by_stage),
-            "by_vendor": dict(funnel.spend_cents.by_vendor),
-            "per_appointment": funnel.spend_cents.per_appointment,
+            "total": _rounded(funnel.spend_cents.total),
+            "by_stage": {name: _rounded(cents) for name, cents in funnel.spend_cents.by_stage.items()},
+            "by_vendor": {name: _rounded(cents) for name, cents in funnel.spend_cents.by_vendor.items()},
+            "per_appointment": _rounded(funnel.spend_cents.per_appointment),
         },
         "invoices": {"count": income["invoices"], "total_cents": int(income["total_cents"]), "lines": income["lines"]},
         "not_contacted": held_back,
@@ -283,6 +283,10 @@ async def _report(
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
     }
+
+
+def _rounded(cents: float | None) -> float | None:
+    return None if cents is None else round(cents, 3)
 
 
 def _watching_graded(business: dict[str, Any]) -> dict[str, int]:
