@@ -28,7 +28,9 @@ UNIT_WORDS = ("Apt", "#", "# 4", "UNIT 7", "UNIT", "Suite", "4", "4B", "Rm.")
 OTHER_WORDS = (",", "é", "Straße", "|", "-", "\t", "  ")
 WORDS = st.sampled_from((*STREET_WORDS, *UNIT_WORDS, *OTHER_WORDS))
 LINES = (
-    st.none() | st.lists(WORDS, max_size=8).map(" ".join) | st.text(st.characters(exclude_characters="\0"), max_size=40)
+    st.none()
+    | st.lists(WORDS, max_size=8).map(" ".join)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 )
 ADDRESSES = st.tuples(
     LINES, LINES, LINES, LINES, LINES | st.from_regex(r"\s?[0-9]{3,5}(-?[0-9]{4})?(\.0)?", fullmatch=True)
