@@ -117,7 +117,6 @@ def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port
                     "dns_url": f"{http_url}/town/dns",
                     "smtp_to": f"{smtp_host}:{smtp_port}",
                     "requests_per_s_per_host": 1000.0,
-                    "concurrency": 32,
                     "page_seconds": 4.0,
                 }
             ),

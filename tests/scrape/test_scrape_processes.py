@@ -73,4 +73,4 @@ async def test_killed_again_and_again_nothing_is_paid_for_twice_and_no_page_is_f
     assert set(calls) <= {"applied", "settled"}
     assert truth["billed"]["apify"]["items"] <= calls["applied"] + calls["settled"]
     # Reading our own costs nobody anything: what was being read when its reader was killed is read again.
-    assert truth["business"]["pages"]["website"]["twice"] <= 4 * town_ctx.settings.net.concurrency
+    assert truth["business"]["pages"]["website"]["twice"] <= 4 * 8

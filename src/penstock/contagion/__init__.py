@@ -4,3 +4,8 @@ In: properties and the permits of one kind of work, as arrays. Out: what each pr
 a score with reasons, clusters of activity, and a test against the permits that followed. What always holds: the same
 facts give the same answer to the bit, however the work is cut up; and nothing that came after a day counts on that day.
 """
+
+from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
+from penstock.contagion.states import BOXES
+
+__all__ = ["BOXES", "UNITED_STATES", "Flaw", "chord", "earth_centred", "feet", "flaws"]

@@ -5,7 +5,25 @@ must always hold: read = inserted + updated + duplicate in file + rejected, and 
 """
 
 from penstock.intake import loads
+from penstock.intake import normalise as cells
 from penstock.intake.promotion import Promoted, execute_pipeline
+from penstock.intake.reader import BadFile, Rejection, Row, Table
 from penstock.intake.service import UploadReport, choose_playbook, import_file
+from penstock.intake.workbook import XLS, XLSX, Workbook
 
-__all__ = ["Promoted", "UploadReport", "choose_playbook", "execute_pipeline", "import_file", "loads"]
+__all__ = [
+    "XLS",
+    "XLSX",
+    "BadFile",
+    "Promoted",
+    "Rejection",
+    "Row",
+    "Table",
+    "UploadReport",
+    "Workbook",
+    "cells",
+    "choose_playbook",
+    "execute_pipeline",
+    "import_file",
+    "loads",
+]

@@ -5,8 +5,7 @@ from datetime import date
 from itertools import islice
 from typing import BinaryIO, Final
 
-from penstock.intake.reader import BadFile, Rejection, Row, Table
-from penstock.intake.workbook import XLS, XLSX, Workbook
+from penstock.intake import XLS, XLSX, BadFile, Rejection, Row, Table, Workbook
 from penstock.permits.records import Read, read
 from penstock.permits.sources import SourceMap, named_sources, recognised, source
 

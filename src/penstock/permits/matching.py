@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from penstock.contagion.geometry import chord, earth_centred, feet
+from penstock.contagion import chord, earth_centred, feet
 
 How = Literal["parcel", "address", "nearest"]
 

@@ -13,10 +13,8 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from penstock.contagion.geometry import UNITED_STATES, Flaw, flaws
-from penstock.contagion.states import BOXES
-from penstock.intake import normalise
-from penstock.intake.reader import Rejection
+from penstock.contagion import BOXES, UNITED_STATES, Flaw, flaws
+from penstock.intake import Rejection, cells
 from penstock.permits.sources import SourceMap
 
 T = TypeVar("T")
@@ -110,7 +108,7 @@ class _Draft:
         self._text = source.gather(row)
         self._flaws: list[Rejection] = []
         self._hopeless = False
-        self.state = self._clean("state", normalise.state, "give the two letters of a US state") or ""
+        self.state = self._clean("state", cells.state, "give the two letters of a US state") or ""
         self.point = self._point()
 
     def _point(self) -> tuple[float, float] | None:
@@ -132,17 +130,17 @@ class _Draft:
 
     def done(self) -> Read:
         """The permit, if its number, its day and its place make sense."""
-        number = self._clean("permit_number", normalise.name_of_record, "give the number on the permit")
+        number = self._clean("permit_number", cells.name_of_record, "give the number on the permit")
         if not number:
             self._costs_the_row("permit_number", "is missing", "give the number on the permit")
         day_fix = "give the day as 2024-03-09, not in the future"
-        clean_day = normalise.day(self._today)
+        clean_day = cells.day(self._today)
         applied, issued, completed = (self._clean(name, clean_day, day_fix) for name in _DAYS)
         if self._told("issued_on"):
             self._hopeless = True  # it has a day of issue, and nobody knows which
         elif issued is None and applied is None:
             self._costs_the_row("applied_on", "is missing, and so is issued_on", day_fix)
-        address = normalise.text(self._text.get("address1", ""))
+        address = cells.text(self._text.get("address1", ""))
         if address is None and self.point is None:
             self._costs_the_row("address1", "is missing, and there are no coordinates", "give the address of the site")
         if not self.state:
@@ -154,8 +152,8 @@ class _Draft:
 
     def _permit(self, number: str, address: str | None, days: tuple[date | None, date | None, date | None]) -> Permit:
         text = self._text
-        zip_code = self._clean("zip", normalise.zip_code, "give five digits")
-        worth = self._clean("valuation", normalise.worth, "give the value of the work in dollars, or nothing")
+        zip_code = self._clean("zip", cells.zip_code, "give five digits")
+        worth = self._clean("valuation", cells.worth, "give the value of the work in dollars, or nothing")
         return Permit(
             source=self._source.name,
             source_id=text.get("source_id") or number,
@@ -170,16 +168,16 @@ class _Draft:
             status=text.get("status"),
             valuation=worth if worth and worth > UNSTATED else None,
             address1=address,
-            city=normalise.text(text.get("city", "")),
+            city=cells.text(text.get("city", "")),
             zip=zip_code[0] if zip_code else None,
-            county=self._clean("county", normalise.county, "give the name of the county"),
+            county=self._clean("county", cells.county, "give the name of the county"),
             parcel=self._clean("parcel", _one_parcel, "give the number of the one parcel the work is on"),
             subdivision=subdivision(text.get("subdivision", "")),
             lat=self.point[0] if self.point else None,
             lon=self.point[1] if self.point else None,
-            contractor_name=normalise.text(text.get("contractor_name", "")),
-            contractor_phone=self._clean("contractor_phone", normalise.phone, "give ten digits"),
-            owner_name=normalise.text(text.get("owner_name", "")),
+            contractor_name=cells.text(text.get("contractor_name", "")),
+            contractor_phone=self._clean("contractor_phone", cells.phone, "give ten digits"),
+            owner_name=cells.text(text.get("owner_name", "")),
             url=text.get("url"),
             raw=self._row,
         )
@@ -223,7 +221,7 @@ def _one_parcel(text: str) -> str | None:
     """A parcel number; a list of several is none, since no one of them is meant."""
     if re.search(r"[|;,]|\d\s*&\s*\d", text):
         raise ValueError("names several parcels")
-    return normalise.parcel(text)
+    return cells.parcel(text)
 
 
 def subdivision(legal: str) -> str | None:

@@ -116,16 +116,6 @@ def upgrade(url: str) -> Upgrade:
         engine.dispose()
 
 
-def current_revision(url: str) -> str | None:
-    """The revision a database stands at, or None."""
-    engine = create_engine(sqlalchemy_url(url))
-    try:
-        with engine.connect() as connection:
-            return _current(connection)
-    finally:
-        engine.dispose()
-
-
 def _roles_are_ours(url: str) -> psycopg.Connection[tuple[object, ...]]:
     """Holds a cluster-wide lock.
 
