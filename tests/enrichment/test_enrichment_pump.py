@@ -1,11 +1,13 @@
 """The waterfall against the running town: what is bought and written, and what happens when vendors or workers fail."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from factories import make_lead
@@ -41,6 +43,17 @@ async def change(ctx: Context, sql: str) -> None:
 async def leads(ctx: Context, count: int = 30) -> None:
     for street in STREETS[:count]:
         await make_lead(ctx, address=street, first_name="Ada", last_name="Sample")
+
+
+def with_vendors(ctx: Context, **changed: Any) -> Context:
+    """The same Context with some settings of its vendors changed."""
+    vendors = ctx.settings.vendors.model_copy(update=changed)
+    return replace(ctx, settings=ctx.settings.model_copy(update={"vendors": vendors}))
+
+
+def one_line(ctx: Context) -> Context:
+    """The same Context with one batch at a time: what happens first, and how often, is then certain."""
+    return with_vendors(ctx, concurrency=1)
 
 
 async def checked_and_scored(ctx: Context) -> None:
@@ -148,7 +161,7 @@ async def test_a_crash_between_answer_and_facts_loses_nothing_and_pays_once(
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "write", die)
         with pytest.raises(ExceptionGroup):
-            await tasks.pump(town_ctx, 1)
+            await tasks.pump(one_line(town_ctx), 1)
     assert await value(town_ctx, "select count(*) from app.vendor_calls where status = 'answered'") == 30
     assert await tasks.pump(town_ctx, 1) == 30
     assert (await billed(town))["billed"]["melissa"]["items"] == 30
@@ -166,7 +179,7 @@ async def test_a_worker_that_dies_before_the_answer_leaves_doubt_and_the_leads_g
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "buy", die)
         with pytest.raises(ExceptionGroup):
-            await tasks.pump(town_ctx, 1)
+            await tasks.pump(one_line(town_ctx), 1)
     assert await tasks.pump(town_ctx, 1) == 0
     with clock.held_at(clock.now() + timedelta(minutes=11)):
         assert await tasks.recover(town_ctx, 1) == 30
@@ -186,14 +199,7 @@ async def test_no_fault_of_a_vendor_loses_a_lead_or_pays_twice(
 ) -> None:
     await leads(town_ctx)
     hasty = town_ctx.settings.vendors.melissa.model_copy(update={"timeout_s": 0.5})
-    vendors = town_ctx.settings.vendors.model_copy(update={"melissa": hasty})
-    hurried = Context(
-        settings=town_ctx.settings.model_copy(update={"vendors": vendors}),
-        db=town_ctx.db,
-        sealer=town_ctx.sealer,
-        http=town_ctx.http,
-        playbooks=town_ctx.playbooks,
-    )
+    hurried = with_vendors(town_ctx, melissa=hasty)
     await faults(town, melissa={fault: 1.0})
     await tasks.pump(hurried, 1)
     assert await value(town_ctx, f"select count(*) from app.vendor_calls where status = '{state}'") == 30
@@ -233,17 +239,8 @@ async def test_a_daily_cap_makes_leads_wait_and_tomorrow_lets_them_on(town_ctx: 
 async def test_a_refused_batch_goes_to_the_dlq_and_costs_nothing(town_ctx: Context, town: Town) -> None:
     await leads(town_ctx, 3)
     await change(town_ctx, "update app.leads set waterfall_step = 1, scored_at = facts_changed_at")
-    forbidden = town_ctx.settings.vendors.batchdata.model_copy(update={"key": "forbidden"})
-    vendors = type(town_ctx.settings.vendors).model_validate(
-        {**town_ctx.settings.vendors.model_dump(), "batchdata": forbidden.model_dump()}
-    )
-    refused = Context(
-        settings=town_ctx.settings.model_copy(update={"vendors": vendors}),
-        db=town_ctx.db,
-        sealer=town_ctx.sealer,
-        http=town_ctx.http,
-        playbooks=town_ctx.playbooks,
-    )
+    forbidden = town_ctx.settings.vendors.batchdata.model_copy(update={"key": SecretStr("forbidden")})
+    refused = with_vendors(town_ctx, batchdata=forbidden)
     await tasks.pump(refused, 1)
     assert await value(town_ctx, "select count(*) from app.dlq where stage = 'enrichment' and error like '%403%'") == 3
     assert await value(town_ctx, "select sum(cost_cents) from app.vendor_calls") == 0
@@ -269,7 +266,7 @@ async def test_an_unreadable_answer_goes_to_the_dlq_alone(
         return honest(record)
 
     monkeypatch.setattr(melissa, "read_record", stumbles)
-    assert await tasks.pump(town_ctx, 1) == 3
+    assert await tasks.pump(one_line(town_ctx), 1) == 3
     assert await value(town_ctx, "select count(*) from app.dlq where stage = 'enrichment'") == 1
     assert await value(town_ctx, "select count(*) from app.leads where waterfall_step = 1") == 2
     with clock.held_at(clock.now() + timedelta(minutes=5)):
