@@ -64,6 +64,18 @@ def _kept_key(file: Path) -> str:
     return file.read_text("utf-8").strip()
 
 
+TOWN_PATHS = {
+    "socrata": "socrata",
+    "census": "census",
+    "naip": "naip",
+    "google_maps": "google_maps",
+    "mapbox": "mapbox",
+    "nearmap": "nearmap",
+    "openai": "openai/v1",
+    "anthropic": "anthropic",
+}
+
+
 def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port: int) -> Settings:
     """Settings whose vendors and mail server are those of a town: the same code, another address."""
     vendors = settings.vendors
@@ -101,6 +113,19 @@ def pointed_at_town(settings: Settings, http_url: str, smtp_host: str, smtp_port
                     ),
                     "millionverifier": vendors.millionverifier.model_copy(
                         update={"base_url": f"{http_url}/millionverifier", "key": key}
+                    ),
+                    **{
+                        name: getattr(vendors, name).model_copy(
+                            update={"base_url": f"{http_url}/{path}", "key": key, "requests_per_s": 1000.0}
+                        )
+                        for name, path in TOWN_PATHS.items()
+                    },
+                    "stripe": vendors.stripe.model_copy(
+                        update={
+                            "base_url": f"{http_url}/stripe",
+                            "key": key,
+                            "webhook_secret": SecretStr("whsec_town0001"),
+                        }
                     ),
                     "apify": vendors.apify.model_copy(
                         update={

@@ -87,6 +87,59 @@ class Fee:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Where places of an area are bought that nobody has loaded."""
+
+    vendor: str  # file in providers/search
+    operation: str
+    price_cents: Decimal  # a record
+    fresh_days: int = 180
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a picture of a place from above comes from. The first vendor that has one is enough."""
+
+    vendor: str  # file in providers/imagery
+    operation: str = "image"
+    price_cents: Decimal = Decimal(0)
+    fresh_days: int = 365
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A vision model that looks at a picture. Several look at the same one, and may disagree."""
+
+    vendor: str  # file in providers/vision
+    model: str
+    price_cents: Decimal  # at most, a picture
+    operation: str = "assess"
+    fresh_days: int = 365
+
+
+@dataclass(frozen=True)
+class Territory:
+    """How leads are found on the map: by what permits next door say about a place.
+
+    `reach`, `weights`, `density` and `words`: the fields of the classes of those names in `contagion` that differ from
+    their defaults.
+    """
+
+    works: frozenset[str]  # kinds of work (permits/classes) that spread from neighbour to neighbour
+    words: Mapping[str, str]  # one, many, part: "re-roof", "re-roofs", "roof"
+    reach: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Any] = field(default_factory=dict)
+    density: Mapping[str, Any] = field(default_factory=dict)
+    lead_from: int = 60  # a place that scores less is no lead, and is not charged
+    look_from: int = 60  # pictures are bought from this score on
+    search: Search | None = None
+    pictures: tuple[Picture, ...] = ()
+    viewers: tuple[Viewer, ...] = ()
+    trial_leads: int = 25
+    lead_cents: Mapping[str, int] = field(default_factory=dict)  # by tier of the subscription
+
+
+@dataclass(frozen=True)
 class Showcase:
     """What a demo of the playbook is about: a made-up seller, and how much the town gives it to do."""
 
@@ -128,3 +181,4 @@ class Playbook:
     finder: Finder | None = None
     showcase: Showcase | None = None  # None: there is no demo of it
     signal_rules: Traversable | None = None  # YAML: what raises a signal and what follows from it
+    territory: Territory | None = None  # set: an imported place is no lead yet; area scans find the leads

@@ -72,6 +72,64 @@ class ApifyVendor(Vendor):
     webhook_token: SecretStr = SecretStr("")
 
 
+class SocrataVendor(Vendor):
+    """Open-data portals: each has its own host; the base is theirs all only in the town. The key is the app token."""
+
+    requests_per_s: float = 5.0
+
+
+class CensusVendor(Vendor):
+    """The Census geocoder is free and asks for no key."""
+
+    base_url: str = "https://geocoding.geo.census.gov"
+    timeout_s: float = 300.0
+    requests_per_s: float = 1.0
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.base_url)
+
+
+class NaipVendor(Vendor):
+    """USGS NAIP imagery is public domain and asks for no key."""
+
+    base_url: str = "https://imagery.nationalmap.gov"
+    timeout_s: float = 60.0
+    requests_per_s: float = 2.0
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.base_url)
+
+
+class GoogleMapsVendor(Vendor):
+    base_url: str = "https://maps.googleapis.com"
+
+
+class MapboxVendor(Vendor):
+    base_url: str = "https://api.mapbox.com"
+
+
+class NearmapVendor(Vendor):
+    base_url: str = "https://api.nearmap.com"
+
+
+class OpenAiVendor(Vendor):
+    base_url: str = "https://api.openai.com/v1"
+    timeout_s: float = 120.0
+
+
+class AnthropicVendor(Vendor):
+    base_url: str = "https://api.anthropic.com"
+    timeout_s: float = 120.0
+
+
+class StripeVendor(Vendor):
+    base_url: str = "https://api.stripe.com"
+    webhook_secret: SecretStr = SecretStr("")
+    meter_event: str = "leads_generated"
+
+
 class Vendors(_Group):
     melissa: MelissaVendor = MelissaVendor()
     batchdata: BatchDataVendor = BatchDataVendor()
@@ -81,12 +139,21 @@ class Vendors(_Group):
     neverbounce: NeverBounceVendor = NeverBounceVendor()
     millionverifier: MillionVerifierVendor = MillionVerifierVendor()
     apify: ApifyVendor = ApifyVendor()
+    socrata: SocrataVendor = SocrataVendor()
+    census: CensusVendor = CensusVendor()
+    naip: NaipVendor = NaipVendor()
+    google_maps: GoogleMapsVendor = GoogleMapsVendor()
+    mapbox: MapboxVendor = MapboxVendor()
+    nearmap: NearmapVendor = NearmapVendor()
+    openai: OpenAiVendor = OpenAiVendor()
+    anthropic: AnthropicVendor = AnthropicVendor()
+    stripe: StripeVendor = StripeVendor()
     concurrency: int = Field(default=4, ge=1, le=64)
 
     @property
     def any_connected(self) -> bool:
         """Whether any vendor is reached for real."""
-        return any(isinstance(group, Vendor) and group.connected for _, group in self)
+        return any(isinstance(group, Vendor) and group.key.get_secret_value() and group.connected for _, group in self)
 
 
 class Mail(_Group):

@@ -1,0 +1,1 @@
+"""Placeholder of the contract: rewritten by who builds the room."""
