@@ -79,7 +79,9 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
 
 async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook) -> None:
     if playbook.subject != "company":  # people at companies are meant by name, in campaigns made for them
-        await execute(db, SQL["insert_campaign"], org_id=org_id, playbook=playbook.name, name=playbook.sequence_name)
+        named = {"org_id": org_id, "playbook": playbook.name, "name": playbook.sequence_name}
+        await execute(db, SQL["insert_campaign"], **named)
+        await execute(db, SQL["insert_nodes"], **named, nodes=json.dumps(drawn(playbook)))
     await many(
         db,
         SQL["insert_tier"],
@@ -102,6 +104,25 @@ async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook)
             for scope, cents in playbook.caps_cents.items()
         ],
     )
+
+
+def drawn(playbook: Playbook) -> list[dict[str, Any]]:
+    """The playbook's sequence as nodes from top to bottom: START, a WAIT before each later step, END."""
+    nodes: list[dict[str, Any]] = [{"node_id": "start", "node_type": "START", "step": None, "config": {}}]
+    day = 1
+    for number, step in enumerate(playbook.sequence, start=1):
+        if step.day > day:
+            nodes.append({"node_id": f"wait-{number}", "node_type": "WAIT", "step": None})
+            nodes[-1]["config"] = {"days": step.day - day}
+        kind = "EMAIL" if step.channel == "email" else "TASK"
+        config = {"template": step.template, "channel": step.channel}
+        nodes.append({"node_id": f"step-{number}", "node_type": kind, "step": number, "config": config})
+        day = step.day
+    nodes.append({"node_id": "end", "node_type": "END", "step": None, "config": {}})
+    for place, node in enumerate(nodes):
+        node["position_y"] = 120.0 * place
+        node["next_nodes"] = [nodes[place + 1]["node_id"]] if place + 1 < len(nodes) else []
+    return nodes
 
 
 async def add_broker(ctx: Context, org_id: int, broker: BrokerProfile, *, broker_id: UUID | None = None) -> UUID:

@@ -19,6 +19,14 @@ on conflict (version) do nothing;
 -- name: insert_campaign
 insert into app.campaigns (org_id, playbook, name) values (cast(:org_id as int), :playbook, :name) on conflict do nothing;
 
+-- name: insert_nodes
+-- The drawing of a playbook's sequence, once: start, each message with the wait before it, end.
+insert into app.sequence_nodes (org_id, campaign_id, node_id, node_type, step, position_x, position_y, config, next_nodes)
+select cast(:org_id as int), c.id, n.node_id, n.node_type, n.step, 0, n.position_y, n.config, n.next_nodes
+  from app.campaigns c, jsonb_to_recordset(cast(:nodes as jsonb)) n(node_id text, node_type text, step int, position_y double precision, config jsonb, next_nodes jsonb)
+ where c.playbook = :playbook and c.name = :name
+on conflict (org_id, campaign_id, node_id) do nothing;
+
 -- name: insert_tier
 insert into app.price_tiers (org_id, playbook, event_type, from_count, unit_cents)
 values (cast(:org_id as int), :playbook, :event_type, cast(:from_count as int), cast(:unit_cents as int)) on conflict do nothing;

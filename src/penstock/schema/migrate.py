@@ -22,7 +22,7 @@ from penstock.core.db import SEARCH_PATH, sqlalchemy_url
 from penstock.core.errors import NotConfigured
 
 HERE = Path(str(files(__package__)))
-FACE_SCHEMAS = ("api", "company", "people", "marketing", "bit", "intake")
+FACE_SCHEMAS = ("api", "company", "people", "marketing", "bit", "intake", "territory")
 # Schemas that also hold state: sequences and enums that documents name. Only the views and functions around them go.
 KEPT_SCHEMAS = FACE_SCHEMAS[1:]
 UPGRADE_LOCK = 7_203_447_001  # advisory lock: two upgrades wait for each other

@@ -6,3 +6,4 @@ select a.org_id, a.property_id, cast(avg(100 - a.condition_score) as double prec
  where a.status = 'live' and i.status = 'live'
  group by a.org_id, a.property_id;
 comment on view app.roof_facts is 'What live pictures say of a place.';
+grant select on app.roof_facts to authenticated;

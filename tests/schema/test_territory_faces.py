@@ -1,0 +1,66 @@
+"""The views of schema `territory`: the columns that the documented models name, under row-level security."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from factories import make_lead
+from ground import BROKER_ID, shared_data
+from penstock.core.context import Context
+from penstock.core.db import rows
+
+MODEL = re.compile(r"^#### (\w+)\n.*?```sql\n(.*?)```", re.DOTALL | re.MULTILINE)
+
+
+def documented_models() -> dict[str, list[str]]:
+    """Columns of each model as the shared document lists them."""
+    document = (shared_data() / "seeds" / "fish-mouth-schema.md").read_text("utf-8")
+    models = {}
+    for name, body in MODEL.findall(document):
+        own = body.split("-- Relationships")[0]
+        models[name] = re.findall(r"^(\w+) +[A-Z]", own, re.MULTILINE)
+    return models
+
+
+def views(database: str) -> dict[str, list[str]]:
+    with psycopg.connect(database) as connection:
+        found: dict[str, list[str]] = {}
+        for view, column in connection.execute(
+            "select table_name, column_name from information_schema.columns where table_schema = 'territory' "
+            "order by table_name, ordinal_position"
+        ):
+            found.setdefault(view, []).append(column)
+        return found
+
+
+def test_every_documented_column_is_in_the_view_of_its_model(database: str) -> None:
+    ours = views(database)
+    models = documented_models()
+    assert len(models) == 21
+    missing = {model: [c for c in columns if c not in ours.get(model, [])] for model, columns in models.items()}
+    assert {model: columns for model, columns in missing.items() if columns} == {}
+
+
+def test_all_28_models_that_the_document_names_have_a_view(database: str) -> None:
+    assert len(views(database)) == 28
+
+
+@pytest.mark.parametrize("role", ["admin", "broker"])
+async def test_every_view_can_be_read(ctx: Context, role: str) -> None:
+    await make_lead(ctx)
+    sub = str(BROKER_ID) if role == "broker" else "00000000-0000-4000-8000-000000000009"
+    names = [f"territory.{name}" for name in sorted(await names_of(ctx))]
+    async with ctx.db.tenant(1, role="authenticated", sub=sub, user_role=role) as db:
+        counts = {name: len(await rows(db, text(f"select * from {name}"))) for name in names}
+    assert counts["territory.leads"] == (1 if role == "admin" else 0)
+    assert counts["territory.users"] == 1
+
+
+async def names_of(ctx: Context) -> list[str]:
+    async with ctx.db.owner() as db:
+        found = await rows(db, text("select table_name from information_schema.views where table_schema = 'territory'"))
+    return [row["table_name"] for row in found]
