@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.context import Context
-from penstock.core.db import execute, many, one, scalar
+from penstock.core.db import execute, many, one, rows, scalar
 from penstock.core.sqlfile import load
 from penstock.playbook import Playbook
 
@@ -72,9 +72,17 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
             )
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["insert_key_version"], version=ctx.sealer.current)
-        for playbook in ctx.playbooks.values():
-            await _ensure_playbook(db, org_id, playbook)
+    await ensure_playbooks(ctx, org_id)
     return not known
+
+
+async def ensure_playbooks(ctx: Context, org_id: int) -> None:
+    """Campaigns, prices and caps of playbooks that the org has nothing of yet; what was taken away stays away."""
+    async with ctx.db.tenant(org_id) as db:
+        known = {row["playbook"] for row in await rows(db, SQL["known_playbooks"])}
+        for playbook in ctx.playbooks.values():
+            if playbook.name not in known:
+                await _ensure_playbook(db, org_id, playbook)
 
 
 async def _ensure_playbook(db: AsyncConnection, org_id: int, playbook: Playbook) -> None:

@@ -16,6 +16,9 @@ insert into app.key_versions (version, is_current)
 select cast(:version as int), not exists (select 1 from app.key_versions where is_current)
 on conflict (version) do nothing;
 
+-- name: known_playbooks
+select playbook from app.campaigns union select playbook from app.price_tiers union select playbook from app.spend_caps;
+
 -- name: insert_campaign
 insert into app.campaigns (org_id, playbook, name) values (cast(:org_id as int), :playbook, :name) on conflict do nothing;
 

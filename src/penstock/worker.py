@@ -15,6 +15,7 @@ from penstock.core import clock, jobs, workers
 from penstock.core.context import Context
 from penstock.core.db import scalar
 from penstock.core.errors import NotFound
+from penstock.onboarding import ensure_playbooks
 from penstock.sweep import resolve, sweep
 
 SWEEP_EVERY_S = 60
@@ -81,6 +82,8 @@ async def _jobs_wait(ctx: Context) -> bool:
 
 async def work(ctx: Context, *, concurrency: int = 4) -> None:
     """Take jobs and sweep until cancelled."""
+    for org_id in await ctx.db.org_ids():
+        await ensure_playbooks(ctx, org_id)
     async with signed_in(ctx) as queue:
         sweeping = asyncio.create_task(_sweep_forever(ctx))
         try:
