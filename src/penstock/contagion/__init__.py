@@ -5,7 +5,24 @@ a score with reasons, clusters of activity, and a test against the permits that 
 facts give the same answer to the bit, however the work is cut up; and nothing that came after a day counts on that day.
 """
 
+from penstock.contagion.arrays import Reach
 from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
+from penstock.contagion.reasons import Reason, Verdict
+from penstock.contagion.score import Known, Tier, Weights
 from penstock.contagion.states import BOXES
 
-__all__ = ["BOXES", "UNITED_STATES", "Flaw", "chord", "earth_centred", "feet", "flaws"]
+__all__ = [
+    "BOXES",
+    "UNITED_STATES",
+    "Flaw",
+    "Known",
+    "Reach",
+    "Reason",
+    "Tier",
+    "Verdict",
+    "Weights",
+    "chord",
+    "earth_centred",
+    "feet",
+    "flaws",
+]
