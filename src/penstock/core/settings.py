@@ -188,6 +188,12 @@ class Probe(_Group):
     timeout_s: float = Field(default=10.0, gt=0)
 
 
+class Scans(_Group):
+    """Area scans: how large a drawn area may be."""
+
+    largest_square_miles: float = Field(default=400.0, gt=0)
+
+
 class Api(_Group):
     host: str = "127.0.0.1"
     port: int = 8080
@@ -224,6 +230,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     net: Net = Net()
     probe: Probe = Probe()
+    scans: Scans = Scans()
     logging: Logging = Logging()
     town_url: str = ""
 
