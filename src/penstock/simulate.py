@@ -21,7 +21,6 @@ import uvicorn
 from procrastinate import App as Queue
 
 from penstock import journey
-from penstock.api.app import create_app
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
@@ -176,6 +175,8 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def served(ctx: Context, port: int) -> AsyncIterator[str]:
     """Our HTTP endpoints on a loopback port for the length of a block; gives the base URL."""
+    from penstock.api.app import create_app  # half a second, which only those wait for who serve
+
     config = uvicorn.Config(
         create_app(ctx), host="127.0.0.1", port=port, log_level="warning", access_log=False, log_config=None
     )

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import uvicorn
 
 from penstock import assembly, demo, worker
-from penstock.api.app import create_app
 from penstock.cli.session import ensure_tenant
 from penstock.core.context import Context
 from penstock.core.errors import Conflict
@@ -87,6 +86,8 @@ async def _open(ctx: Context, base: str, town: Town | None) -> None:
 
 async def _until_stopped(ctx: Context, listening: socket.socket) -> None:
     """Serve and work until a signal, or until one of the two ends by itself: then its error is raised."""
+    from penstock.api.app import create_app  # half a second, which only those wait for who serve
+
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
