@@ -65,6 +65,7 @@ alter table app.properties
 create index properties_grid on app.properties (org_id, grid_cell) where grid_cell is not null and merged_into is null;
 create index properties_city on app.properties (org_id, state, upper(city)) where merged_into is null;
 create index properties_postal_code on app.properties (org_id, postal_code) where merged_into is null;
+create index properties_gone on app.properties (org_id, id) where merged_into is not null;
 create index properties_subdivision on app.properties (org_id, subdivision_id) where subdivision_id is not null;
 comment on column app.properties.subdivision_id is 'development it is part of';
 comment on column app.properties.roof_material is 'as the source says';
@@ -103,7 +104,7 @@ vendor_call_id: call that told
 $$);
 
 create table app.permit_sources (
-  org_id int not null references app.orgs, source text not null, since date not null, read_up_to date, schema_seen_at timestamptz, lease_until timestamptz, worker_id uuid,
+  org_id int not null references app.orgs, source text not null, since date not null, read_up_to date, schema_seen_at timestamptz,
   last_pulled_at timestamptz, last_outcome text, rows_read bigint not null default 0, is_active boolean not null default true, added_at timestamptz not null default app.now(),
   primary key (org_id, source)
 );
@@ -114,8 +115,6 @@ source: named source: austin, chicago…
 since: earliest day of interest
 read_up_to: newest permit day seen; the next run starts a week before it
 schema_seen_at: when the portal''s columns were last compared with the map
-lease_until: a run holds it until then
-worker_id: who runs
 last_pulled_at: last run that ended well
 last_outcome: what the last run came to, in words
 rows_read: rows ever read
@@ -147,6 +146,8 @@ create index building_permits_number on app.building_permits (org_id, permit_num
 create index building_permits_property on app.building_permits (org_id, property_id) where property_id is not null;
 create index building_permits_unmatched on app.building_permits (org_id, id) where matched_at is null;
 create index building_permits_unfelt on app.building_permits (org_id, id) where felt_version <> version;
+create index building_permits_parcel on app.building_permits (org_id, state, apn) where apn is not null;
+create index building_permits_address on app.building_permits (org_id, addr_hash) where addr_hash is not null;
 create index building_permits_subdivision on app.building_permits (org_id, subdivision_id) where subdivision_id is not null;
 select app.tenant_table('building_permits');
 create policy everybody_reads on app.building_permits for select to authenticated using (true);
@@ -157,7 +158,7 @@ id: permit
 source: portal or file it came from
 source_id: what makes a row of that source unique
 permit_number: the town hall''s number
-work: kind of work by the classifier: reroof, roof_repair, new_construction, solar, gutters, other…
+work: kind of work by the classifier: reroof, roof_repair, new_construction, solar, gutters, other…; void where the permit was cancelled or refused
 is_final: the work is done and inspected
 type_raw: type as the source says
 work_raw: kind of work as the source says
@@ -199,7 +200,7 @@ felt_subdivision_id: the development it was in then
 verified: the portal shows it as final
 upload_id: file it came in
 row_number: row in that file
-scraped_at: last read
+scraped_at: last read with anything new in it
 created_at: first read
 updated_at: last change
 $$);
@@ -220,6 +221,54 @@ begin
   return new;
 end $$;
 create trigger trg_count_permit_version before update on app.building_permits for each row execute function app.count_permit_version();
+
+-- A place that is new, has another key or lies elsewhere may be the one that a permit is about, or make it doubtful: each
+-- permit that it could concern is looked up again, whichever came first. Fifty feet are less than 0.00014 degrees of latitude.
+-- The statement is planned anew each time: one place and a million want different plans. One statement is of one tenant.
+create function app.look_again_for_new_places() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  if exists (select 1 from app.building_permits b where b.org_id = (select f.org_id from fresh f limit 1)) then
+    execute $again$
+      update app.building_permits b set matched_at = null
+       where b.matched_at is not null and (b.org_id, b.id) in (
+         select p.org_id, p.id from fresh f join app.building_permits p on p.org_id = f.org_id and p.addr_hash = f.addr_hash
+         union all
+         select p.org_id, p.id from fresh f join app.building_permits p on p.org_id = f.org_id and p.state = f.state and p.apn = f.apn
+         union all
+         select p.org_id, p.id
+           from (select f.org_id, f.lat, f.lng, s.row * 72000 + e.col as cell
+                   from fresh f
+                  cross join lateral (values (floor((f.lat + 89.99986) * 200)::bigint), (floor((f.lat + 90.00014) * 200)::bigint)) s(row)
+                  cross join lateral (values (floor((f.lng + 180 - 0.00014 / cos(radians(f.lat))) * 200)::bigint), (floor((f.lng + 180 + 0.00014 / cos(radians(f.lat))) * 200)::bigint)) e(col)
+                  where f.lat between -89 and 89 and f.lng is not null) around
+           join app.building_permits p on p.org_id = around.org_id and p.grid_cell = around.cell
+                and abs(p.lat - around.lat) <= 0.00014 and abs(p.lng - around.lng) * cos(radians(around.lat)) <= 0.00014)
+    $again$;
+  end if;
+  return null;
+end $$;
+create trigger trg_look_again_for_new_places after insert on app.properties referencing new table as fresh for each statement execute function app.look_again_for_new_places();
+
+create function app.look_again_for_changed_place() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  update app.building_permits b set matched_at = null
+   where b.org_id = new.org_id and b.matched_at is not null and b.id in (
+     select p.id from app.building_permits p where p.org_id = new.org_id and p.property_id = new.id
+     union all
+     select p.id from app.building_permits p where p.org_id = new.org_id and p.addr_hash = new.addr_hash
+     union all
+     select p.id from app.building_permits p where p.org_id = new.org_id and p.state = new.state and p.apn = new.apn
+     union all
+     select p.id
+       from app.building_permits p
+      where p.org_id = new.org_id and p.grid_cell in (new.grid_cell - 72001, new.grid_cell - 72000, new.grid_cell - 71999, new.grid_cell - 1, new.grid_cell, new.grid_cell + 1,
+            new.grid_cell + 71999, new.grid_cell + 72000, new.grid_cell + 72001)
+        and abs(p.lat - new.lat) <= 0.00014 and abs(p.lng - new.lng) * cos(radians(new.lat)) <= 0.00014);
+  return null;
+end $$;
+create trigger trg_look_again_for_changed_place after update of apn, state, county, addr_hash, lat, lng, merged_into on app.properties for each row
+  when ((old.apn, old.state, old.county, old.addr_hash, old.lat, old.lng, old.merged_into) is distinct from (new.apn, new.state, new.county, new.addr_hash, new.lat, new.lng, new.merged_into))
+  execute function app.look_again_for_changed_place();
 
 create table app.contagion_runs (
   org_id int not null references app.orgs, playbook text not null, scored_on date not null, scored_at timestamptz not null, scoring_version text not null, properties bigint not null, permits bigint not null,
