@@ -103,7 +103,10 @@ class NaipVendor(Vendor):
 
 
 class GoogleMapsVendor(Vendor):
+    """Its public terms forbid keeping pictures and reading them by machine; a contract may allow it."""
+
     base_url: str = "https://maps.googleapis.com"
+    contract_allows_analysis: bool = False
 
 
 class MapboxVendor(Vendor):
