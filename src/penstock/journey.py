@@ -214,6 +214,7 @@ class Slot:
 
 TIMETABLE: tuple[Slot, ...] = (
     Slot("refresh_contactable", time(5, 30), "penstock.insight.refresh:refresh"),
+    Slot("learn_chances", time(4, 45), "penstock.sales:learn"),
     Slot("open_windows", time(5, 15), "penstock.signals.tasks:open_windows"),
     Slot("make_campaigns", time(5, 45), "penstock.outreach.campaigns:make_due", weekdays_only=True),
     Slot("feed_campaigns", time(6, 0), "penstock.outreach.feeder:feed", weekdays_only=True),
