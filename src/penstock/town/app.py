@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from penstock.town.aerial import Views
 from penstock.town.batchdata import BatchData
 from penstock.town.business.apify import Apify
 from penstock.town.business.checkers import Checkers
@@ -17,6 +18,8 @@ from penstock.town.business.front import Front
 from penstock.town.calcom import CalCom
 from penstock.town.control import Control
 from penstock.town.geocoder import Geocoder
+from penstock.town.imagery import Imagery
+from penstock.town.llm import Models
 from penstock.town.melissa import Melissa
 from penstock.town.socrata import Socrata
 from penstock.town.state import TownState
@@ -27,9 +30,11 @@ def make_app(town: TownState) -> ASGIApp:
     """The town: websites of companies by Host header, everything else by path.
 
     Base URLs: /melissa, /batchdata/api/v1, /vapi, /calcom, /apify/v2, /zerobounce/v2, /neverbounce/v4.2,
-    /millionverifier/api/v3, /socrata/{domain}, /census; the town's own paths are /town/… and /truth.
+    /millionverifier/api/v3, /socrata/{domain}, /census, /naip, /mapbox, /google_maps,
+    /nearmap, /openai/v1, /anthropic; the town's own paths are /town/… and /truth.
     """
     checkers, portals = Checkers(town), Socrata(town)
+    imagery, models = Imagery(town, Views(town.dice, portals.cities.values())), Models(town)
     inside = Starlette(
         routes=[
             Mount("/melissa", routes=Melissa(town).routes()),
@@ -42,6 +47,12 @@ def make_app(town: TownState) -> ASGIApp:
             Mount("/millionverifier/api/v3", routes=checkers.millionverifier_routes()),
             Mount("/socrata", routes=portals.routes()),
             Mount("/census/geocoder", routes=Geocoder(town, portals.cities.values()).routes()),
+            Mount("/naip", routes=imagery.naip_routes()),
+            Mount("/mapbox", routes=imagery.mapbox_routes()),
+            Mount("/google_maps", routes=imagery.google_routes()),
+            Mount("/nearmap", routes=imagery.nearmap_routes()),
+            Mount("/openai/v1", routes=models.openai_routes()),
+            Mount("/anthropic/v1", routes=models.anthropic_routes()),
             *NameServer(town).routes(),
             *Control(town).routes(),
         ],

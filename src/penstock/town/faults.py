@@ -12,9 +12,10 @@ Blow = Literal["rate_429", "rate_500", "timeout", "reset"]
 BLOWS: Final[tuple[Blow, ...]] = ("rate_429", "rate_500", "timeout", "reset")
 WEBHOOK_FAULTS: Final = ("duplicate_webhook", "webhook_before_response")
 RUN_FAULTS: Final = ("run_failed",)  # Apify: the run ends half-way
+PICTURE_FAULTS: Final = ("web_page", "truncated")  # HTML in place of a picture, half a picture; both HTTP 200
 VENDORS: Final = (
     "melissa", "batchdata", "vapi", "calcom", "mail", "smtp", "sites", "dns", "apify", "zerobounce", "neverbounce",
-    "millionverifier", "socrata", "census",
+    "millionverifier", "socrata", "census", "naip", "mapbox", "google_maps", "nearmap", "openai", "anthropic",
 )  # fmt: skip
 HOLD_SECONDS: Final = 60.0  # how long a request that "times out" is held before the connection is dropped
 
@@ -29,7 +30,7 @@ class Faults:
 
     def configure(self, rates: Mapping[str, Mapping[str, float]]) -> None:
         """Replace all rates. Raises ValueError for an unknown vendor or fault, or a rate outside 0 to 1."""
-        known = {*BLOWS, *WEBHOOK_FAULTS, *RUN_FAULTS}
+        known = {*BLOWS, *WEBHOOK_FAULTS, *RUN_FAULTS, *PICTURE_FAULTS}
         for vendor, faults in rates.items():
             if vendor not in VENDORS:
                 raise ValueError(f"no vendor {vendor}; there are {', '.join(VENDORS)}")
@@ -57,6 +58,14 @@ class Faults:
     def fails(self, vendor: str, item: str) -> bool:
         """True if the run about `item` ends half-way."""
         return self._dice.chance(self._rates.get(vendor, {}).get("run_failed", 0.0), "run fails", vendor, item)
+
+    def answers_page(self, vendor: str, item: str) -> bool:
+        """True if a web page comes where a picture was asked for."""
+        return self._dice.chance(self._rates.get(vendor, {}).get("web_page", 0.0), "page", vendor, item)
+
+    def truncates(self, vendor: str, item: str) -> bool:
+        """True if only half of the picture comes."""
+        return self._dice.chance(self._rates.get(vendor, {}).get("truncated", 0.0), "truncated", vendor, item)
 
     def overtakes(self, vendor: str, item: str) -> bool:
         """True if the webhook about `item` arrives before the response that announces it."""

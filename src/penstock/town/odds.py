@@ -60,6 +60,10 @@ PRICES: Final = {
     ("batchdata", "phone_verification"): 10,
     ("batchdata", "phone_dnc"): 2,
     ("batchdata", "phone_tcpa"): 2,
+    ("mapbox", "image"): 5,
+    ("google_maps", "image"): 20,
+    ("openai", "assess"): 20,
+    ("anthropic", "assess"): 20,
 }
 VAPI_MINUTE: Final = 120  # tenths of a cent for one talked minute, platform and providers together
 VAPI_LINES: Final = 10  # calls that may be live at once
