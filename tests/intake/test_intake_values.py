@@ -223,7 +223,9 @@ def test_no_cleaner_raises_anything_but_value_error(found: str) -> None:
     ]
     cleaners += [
         normalise.year(TODAY),
-        normalise.degrees(90),
+        normalise.roof,
+        normalise.any_there,
+        normalise.subdivision,
         normalise.parcel,
         normalise.county,
         addresses.unit,

@@ -11,9 +11,10 @@ create temp table incoming (
   postal_code text, zip4 text, numbered boolean not null, lat double precision, lng double precision, land_use text,
   year_built int, bedrooms numeric, bathrooms numeric, building_sqft int, lot_sqft bigint, property_value numeric,
   estimated_equity numeric, mortgage_balance numeric, last_sale_date date, last_sale_price numeric, owner_occupied boolean,
+  subdivision text, roof_material text, roof_sqft int, has_mortgage boolean, has_liens boolean, recent_refinance boolean, recent_heloc boolean,
   owner_first_name text, owner_last_name text, owner_full_name text, owner_company text, age int,
   mailing_line1 text, mailing_line2 text, mailing_city text, mailing_state text, mailing_postal_code text,
-  do_not_mail boolean, litigator boolean, deceased_owner boolean, vendor_record_id text, vendor_list_id text, points text,
+  do_not_mail boolean, litigator boolean, deceased_owner boolean, vendor_record_id text, vendor_list_id text, points text, note text,
   own_apn_key text generated always as (case when state is not null and county is not null then state || '/' || county || '/' || api.clean_apn(apn_raw) end) stored,
   own_addr_hash text generated always as (case when numbered then api.compute_addr_hash(address_line1, address_line2, city, state, postal_code) end) stored,
   owner_key text generated always as (case when coalesce(owner_full_name, owner_company) is not null then
@@ -104,6 +105,13 @@ with lines as (
          (array_agg(estimated_equity order by row_number desc) filter (where estimated_equity is not null))[1] as estimated_equity,
          (array_agg(mortgage_balance order by row_number desc) filter (where mortgage_balance is not null))[1] as mortgage_balance,
          (array_agg(owner_occupied order by row_number desc) filter (where owner_occupied is not null))[1] as owner_occupied,
+         (array_agg(subdivision order by row_number desc) filter (where subdivision is not null))[1] as subdivision,
+         (array_agg(roof_material order by row_number desc) filter (where roof_material is not null))[1] as roof_material,
+         (array_agg(roof_sqft order by row_number desc) filter (where roof_sqft is not null))[1] as roof_sqft,
+         (array_agg(has_mortgage order by row_number desc) filter (where has_mortgage is not null))[1] as has_mortgage,
+         (array_agg(has_liens order by row_number desc) filter (where has_liens is not null))[1] as has_liens,
+         (array_agg(recent_refinance order by row_number desc) filter (where recent_refinance is not null))[1] as recent_refinance,
+         (array_agg(recent_heloc order by row_number desc) filter (where recent_heloc is not null))[1] as recent_heloc,
          (array_agg(row_number order by last_sale_date desc nulls last, row_number desc) filter (where last_sale_price is not null or last_sale_date is not null))[1] as sale_row,
          max(row_number) filter (where coalesce(owner_full_name, owner_company) is not null) as owner_row,
          max(row_number) filter (where mailing_line1 is not null) as mailing_row,
@@ -117,6 +125,7 @@ update incoming i set
        state = coalesce(a.state, f.state), county = f.county, lat = g.lat, lng = g.lng, land_use = f.land_use, year_built = f.year_built,
        bedrooms = f.bedrooms, bathrooms = f.bathrooms, building_sqft = f.building_sqft, lot_sqft = f.lot_sqft, property_value = f.property_value,
        estimated_equity = f.estimated_equity, mortgage_balance = f.mortgage_balance, owner_occupied = f.owner_occupied,
+       subdivision = f.subdivision, roof_material = f.roof_material, roof_sqft = f.roof_sqft, has_mortgage = f.has_mortgage, has_liens = f.has_liens, recent_refinance = f.recent_refinance, recent_heloc = f.recent_heloc,
        last_sale_date = s.last_sale_date, last_sale_price = s.last_sale_price,
        owner_first_name = o.owner_first_name, owner_last_name = o.owner_last_name, owner_full_name = o.owner_full_name, owner_company = o.owner_company,
        mailing_line1 = m.mailing_line1, mailing_line2 = m.mailing_line2, mailing_city = m.mailing_city, mailing_state = m.mailing_state, mailing_postal_code = m.mailing_postal_code,
@@ -129,21 +138,31 @@ update incoming i set
   left join incoming m on m.row_number = f.mailing_row
  where i.row_number = f.first_row;
 
+-- name: make_subdivisions
+insert into app.subdivisions (org_id, state, city, name)
+select distinct cast(:org_id as int), i.state, upper(i.city), i.subdivision
+  from claimed t join incoming i on i.row_number = t.first_row
+ where i.subdivision is not null and i.state is not null and i.city is not null
+ order by 2, 3, 4
+on conflict do nothing;
+
 -- name: make_seen
 -- What the file says of each place to this playbook, as one hash: a place of which nothing new is said costs two narrow
--- writes, and its owner is not worked out again.
+-- writes, and its owner is not worked out again. Whom we know there: the lead's contact; where files make no leads, the
+-- owner of the place.
 create temp table seen on commit drop as
-select n.*, s.content_hash is distinct from n.content_hash as changed, l.id as lead_id, l.contact_id
+select n.*, s.content_hash is distinct from n.content_hash as changed, l.id as lead_id, coalesce(p.owner_contact_id, l.contact_id) as contact_id
   from (select t.place, t.first_row, t.is_new, t.mak, t.apn_key, t.addr_hash, t.property_id,
                encode(sha256(convert_to(cast(row(cast(:playbook as text), i.mak, i.apn_raw, i.state, i.county, i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use, i.year_built,
                  i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
                  i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.age, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
-                 i.do_not_mail, i.litigator, i.deceased_owner) as text), 'UTF8')), 'hex') as content_hash
+                 i.do_not_mail, i.litigator, i.deceased_owner, i.subdivision, i.roof_material, i.roof_sqft, i.has_mortgage, i.has_liens, i.recent_refinance, i.recent_heloc) as text), 'UTF8')), 'hex') as content_hash
           from (select c.place, c.first_row, c.is_new, c.mak, c.apn_key, c.addr_hash, coalesce(c.property_id, nextval(pg_get_serial_sequence('app.properties', 'id'))) as property_id
                   from (select * from claimed order by apn_key, place) c) t
           join incoming i on i.row_number = t.first_row) n
   left join app.property_seen s on s.property_id = n.property_id
-  left join app.leads l on l.playbook = cast(:playbook as text) and l.property_id = n.property_id and l.merged_into is null;
+  left join app.leads l on l.playbook = cast(:playbook as text) and l.property_id = n.property_id and l.merged_into is null
+  left join app.properties p on not cast(:makes_leads as boolean) and p.id = n.property_id;
 
 -- name: analyze_seen
 analyze seen;
@@ -154,13 +173,16 @@ analyze seen;
 insert into app.properties (org_id, id, mak, apn, apn_raw, state, county, addr_hash, address_line1, address_line2, city, postal_code, zip4, lat, lng, land_use,
        year_built, bedrooms, bathrooms, building_sqft, lot_sqft, property_value, estimated_equity, mortgage_balance, last_sale_date, last_sale_price, owner_occupied,
        owner_first_name, owner_last_name, owner_full_name, owner_company, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
-       source, upload_id, row_number)
+       subdivision_id, roof_material, roof_sqft, has_mortgage, has_liens, recent_refinance, recent_heloc, owner_contact_id, located_by, source, upload_id, row_number)
 select cast(:org_id as int), t.property_id, t.mak, split_part(t.apn_key, '/', 3), i.apn_raw, coalesce(split_part(t.apn_key, '/', 1), i.state), coalesce(split_part(t.apn_key, '/', 2), i.county),
        coalesce(t.addr_hash, 'shared:' || coalesce(t.mak, t.apn_key)), i.address_line1, i.address_line2, i.city, i.postal_code, i.zip4, i.lat, i.lng, i.land_use,
        i.year_built, i.bedrooms, i.bathrooms, i.building_sqft, i.lot_sqft, i.property_value, i.estimated_equity, i.mortgage_balance, i.last_sale_date, i.last_sale_price, i.owner_occupied,
        i.owner_first_name, i.owner_last_name, i.owner_full_name, i.owner_company, i.mailing_line1, i.mailing_line2, i.mailing_city, i.mailing_state, i.mailing_postal_code,
-       cast(:source as text), cast(:upload_id as uuid), i.row_number
+       d.id, i.roof_material, i.roof_sqft, i.has_mortgage, i.has_liens, i.recent_refinance, i.recent_heloc, o.contact_id,
+       case when i.lat is null then 'source' else cast(:located_by as text) end, cast(:source as text), cast(:upload_id as uuid), i.row_number
   from seen t join incoming i on i.row_number = t.first_row
+  left join app.subdivisions d on d.state = i.state and d.city = upper(i.city) and d.name = i.subdivision
+  left join touched o on not cast(:makes_leads as boolean) and o.place = t.place
  where t.is_new
  order by t.property_id;
 
@@ -168,8 +190,9 @@ select cast(:org_id as int), t.property_id, t.mak, split_part(t.apn_key, '/', 3)
 -- Keys and address are filled where they were missing, never replaced; facts are replaced by what is newer; rows that
 -- would not change are not written.
 with news as (
-  select t.property_id, t.mak as kept_mak, split_part(t.apn_key, '/', 1) as key_state, split_part(t.apn_key, '/', 2) as key_county, split_part(t.apn_key, '/', 3) as key_apn, t.apn_key, t.addr_hash as kept_hash, i.*
+  select t.property_id, t.mak as kept_mak, split_part(t.apn_key, '/', 1) as key_state, split_part(t.apn_key, '/', 2) as key_county, split_part(t.apn_key, '/', 3) as key_apn, t.apn_key, t.addr_hash as kept_hash, d.id as subdivision_id, i.*
     from seen t join incoming i on i.row_number = t.first_row
+    left join app.subdivisions d on d.state = i.state and d.city = upper(i.city) and d.name = i.subdivision
    where not t.is_new and t.changed
 ), merged as (
   select p.id, coalesce(p.mak, n.kept_mak) as mak,
@@ -202,7 +225,11 @@ with news as (
          case when x.mailing then n.mailing_line2 else p.mailing_line2 end as mailing_line2,
          case when x.mailing then n.mailing_city else p.mailing_city end as mailing_city,
          case when x.mailing then n.mailing_state else p.mailing_state end as mailing_state,
-         case when x.mailing then n.mailing_postal_code else p.mailing_postal_code end as mailing_postal_code
+         case when x.mailing then n.mailing_postal_code else p.mailing_postal_code end as mailing_postal_code,
+         coalesce(n.subdivision_id, p.subdivision_id) as subdivision_id, coalesce(n.roof_material, p.roof_material) as roof_material, coalesce(n.roof_sqft, p.roof_sqft) as roof_sqft,
+         coalesce(n.has_mortgage, p.has_mortgage) as has_mortgage, coalesce(n.has_liens, p.has_liens) as has_liens,
+         coalesce(n.recent_refinance, p.recent_refinance) as recent_refinance, coalesce(n.recent_heloc, p.recent_heloc) as recent_heloc,
+         case when n.lat is not null and n.lng is not null then cast(:located_by as text) else p.located_by end as located_by
     from news n
     join app.properties p on p.id = n.property_id
    cross join lateral (
@@ -216,16 +243,19 @@ update app.properties p set mak = m.mak, apn = m.apn, apn_raw = m.apn_raw, state
        building_sqft = m.building_sqft, lot_sqft = m.lot_sqft, property_value = m.property_value, estimated_equity = m.estimated_equity, mortgage_balance = m.mortgage_balance,
        last_sale_date = m.last_sale_date, last_sale_price = m.last_sale_price, owner_occupied = m.owner_occupied, owner_first_name = m.owner_first_name, owner_last_name = m.owner_last_name,
        owner_full_name = m.owner_full_name, owner_company = m.owner_company, mailing_line1 = m.mailing_line1, mailing_line2 = m.mailing_line2, mailing_city = m.mailing_city,
-       mailing_state = m.mailing_state, mailing_postal_code = m.mailing_postal_code
+       mailing_state = m.mailing_state, mailing_postal_code = m.mailing_postal_code, subdivision_id = m.subdivision_id, roof_material = m.roof_material,
+       roof_sqft = m.roof_sqft, has_mortgage = m.has_mortgage, has_liens = m.has_liens, recent_refinance = m.recent_refinance, recent_heloc = m.recent_heloc, located_by = m.located_by
   from merged m
  where p.id = m.id
    and (p.mak, p.apn, p.apn_raw, p.state, p.county, p.addr_hash, p.address_line1, p.address_line2, p.city, p.postal_code, p.zip4, p.lat, p.lng, p.land_use, p.year_built, p.bedrooms, p.bathrooms,
         p.building_sqft, p.lot_sqft, p.property_value, p.estimated_equity, p.mortgage_balance, p.last_sale_date, p.last_sale_price, p.owner_occupied, p.owner_first_name, p.owner_last_name,
-        p.owner_full_name, p.owner_company, p.mailing_line1, p.mailing_line2, p.mailing_city, p.mailing_state, p.mailing_postal_code)
+        p.owner_full_name, p.owner_company, p.mailing_line1, p.mailing_line2, p.mailing_city, p.mailing_state, p.mailing_postal_code,
+        p.subdivision_id, p.roof_material, p.roof_sqft, p.has_mortgage, p.has_liens, p.recent_refinance, p.recent_heloc, p.located_by)
        is distinct from
        (m.mak, m.apn, m.apn_raw, m.state, m.county, m.addr_hash, m.address_line1, m.address_line2, m.city, m.postal_code, m.zip4, m.lat, m.lng, m.land_use, m.year_built, m.bedrooms, m.bathrooms,
         m.building_sqft, m.lot_sqft, m.property_value, m.estimated_equity, m.mortgage_balance, m.last_sale_date, m.last_sale_price, m.owner_occupied, m.owner_first_name, m.owner_last_name,
-        m.owner_full_name, m.owner_company, m.mailing_line1, m.mailing_line2, m.mailing_city, m.mailing_state, m.mailing_postal_code);
+        m.owner_full_name, m.owner_company, m.mailing_line1, m.mailing_line2, m.mailing_city, m.mailing_state, m.mailing_postal_code,
+        m.subdivision_id, m.roof_material, m.roof_sqft, m.has_mortgage, m.has_liens, m.recent_refinance, m.recent_heloc, m.located_by);
 
 -- name: see_properties
 insert into app.property_seen as s (org_id, property_id, first_seen_at, last_seen_at, content_hash)
@@ -326,6 +356,17 @@ update app.leads l set last_seen_at = app.now(), updated_at = app.now(),
   from again t
  where l.id = t.lead_id;
 
+-- name: own_places
+-- Who owns a place that we knew before. Another spelling of the name is no other owner.
+update app.properties p set owner_contact_id = t.contact_id
+  from seen s
+  join touched t on t.place = s.place
+  left join app.contacts n on n.id = t.contact_id
+  left join app.contacts c on c.id = t.known_contact_id
+ where not s.is_new and p.id = t.property_id and p.owner_contact_id is distinct from t.contact_id
+   and (t.known_contact_id is null or p.owner_contact_id is null
+        or (coalesce(c.last_name, c.company) is not null and lower(coalesce(c.last_name, c.company)) is distinct from lower(coalesce(n.last_name, n.company))));
+
 -- name: make_points
 -- The phones and emails of the file, with the lead they came with.
 create temp table points on commit drop as
@@ -355,6 +396,20 @@ update app.leads l set contact_id = made.id from made where l.contact_id is null
 -- Who the lead's contact is, which need not be the owner that the file names.
 update touched t set contact_id = l.contact_id from app.leads l where l.id = t.lead_id and l.contact_id is distinct from t.contact_id;
 
+-- name: make_nameless_owners_of_places
+with made as (
+  insert into app.contacts (org_id, owner_key, source, created_at)
+  select distinct cast(:org_id as int), 'place:' || p.id, cast(:source as text), app.now()
+    from points x join touched t on t.place = x.place join app.properties p on p.id = t.property_id where p.owner_contact_id is null
+  on conflict (org_id, owner_key) do update set source = contacts.source
+  returning id, owner_key
+)
+update app.properties p set owner_contact_id = made.id from made where p.owner_contact_id is null and p.id = cast(substr(made.owner_key, 7) as bigint);
+
+-- name: know_owners
+-- Who owns the place by our books, who need not be spelt as the file spells the owner.
+update touched t set contact_id = p.owner_contact_id from app.properties p where p.id = t.property_id and p.owner_contact_id is distinct from t.contact_id;
+
 -- name: merge_points
 with made as (
   insert into app.contact_points as c (org_id, contact_id, kind, value, source, line_type, dnc_listed, dnc_checked_at, added_at)
@@ -380,15 +435,16 @@ select cast(:org_id as int), p.kind, p.sealed, null, 'SUPP_LEGAL', 'file', cast(
 on conflict do nothing;
 
 -- name: write_outcomes
-insert into app.upload_rows (org_id, upload_id, row_number, outcome, property_id, first_row)
-select cast(:org_id as int), cast(:upload_id as uuid), d.row_number, d.outcome, t.property_id, case when d.outcome = 'duplicate_in_file' then d.first_row end
-  from placed d join touched t on t.place = d.place;
+insert into app.upload_rows (org_id, upload_id, row_number, outcome, property_id, first_row, note)
+select cast(:org_id as int), cast(:upload_id as uuid), d.row_number, d.outcome, t.property_id, case when d.outcome = 'duplicate_in_file' then d.first_row end, i.note
+  from placed d join touched t on t.place = d.place join incoming i on i.row_number = d.row_number;
 
 -- name: write_diary
+-- A line per lead; places without one are told of in one line by who brought them.
 insert into app.pipeline_events (org_id, at, lead_id, upload_id, event_type, stage, details)
 select cast(:org_id as int), app.now(), t.lead_id, cast(:upload_id as uuid), e.event_type, e.stage, jsonb_build_object('row', t.first_row)
   from touched t
- cross join lateral (values ('upload_received', 'intake', t.lead_is_new), ('dedupe_success', 'identity', t.lead_is_new), ('lead_updated', 'identity', not t.lead_is_new and t.changed)) e(event_type, stage, happened)
+ cross join lateral (values ('upload_received', 'intake', t.lead_is_new and cast(:makes_leads as boolean)), ('dedupe_success', 'identity', t.lead_is_new and cast(:makes_leads as boolean)), ('lead_updated', 'identity', not t.lead_is_new and t.changed)) e(event_type, stage, happened)
  where e.happened
  order by t.place, e.event_type desc;
 

@@ -3,7 +3,7 @@
 `open_staging`, COPY into `incoming` (columns `STAGED`), then `merge_staged`; all in one transaction of the caller.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -35,21 +35,24 @@ STAGED: Final = (
     *("property_value", "estimated_equity", "mortgage_balance", "last_sale_date", "last_sale_price", "owner_occupied"),
     *("owner_first_name", "owner_last_name", "owner_full_name", "owner_company", "age"),
     *("mailing_line1", "mailing_line2", "mailing_city", "mailing_state", "mailing_postal_code"),
-    *("do_not_mail", "litigator", "deceased_owner", "vendor_record_id", "vendor_list_id", "points"),
+    *("do_not_mail", "litigator", "deceased_owner", "vendor_record_id", "vendor_list_id", "points", "note"),
+    *("subdivision", "roof_material", "roof_sqft", "has_mortgage", "has_liens", "recent_refinance", "recent_heloc"),
 )
 
 _BEFORE_PLACING: Final = ("analyze_staging", "make_keys", "analyze_keys")
-_PROPERTIES: Final = (
-    *("fold_repeated", "make_seen", "analyze_seen"),
-    *("insert_properties", "update_properties", "see_properties", "name_properties"),
-)
 _PEOPLE: Final = (
-    *("make_owners", "analyze_owners", "merge_owners"),
-    *("make_touched", "analyze_touched", "insert_leads", "update_leads"),
+    *("fold_repeated", "make_subdivisions", "make_seen", "analyze_seen"),
+    *("make_owners", "analyze_owners", "merge_owners", "make_touched", "analyze_touched"),
 )
-_POINTS: Final = (
-    *("make_points", "analyze_points", "make_nameless_owners", "know_contacts"),
-    *("merge_points", "suppress_litigators"),
+_PROPERTIES: Final = ("insert_properties", "update_properties", "see_properties", "name_properties")
+_POINTS: Final = ("make_points", "analyze_points")
+_AS_LEADS: Final = (
+    *("insert_leads", "update_leads", *_POINTS),
+    *("make_nameless_owners", "know_contacts", "merge_points", "suppress_litigators"),
+)
+_AS_PLACES: Final = (
+    *("update_leads", "own_places", *_POINTS),
+    *("make_nameless_owners_of_places", "know_owners", "merge_points", "suppress_litigators"),
 )
 _BOOKS: Final = ("write_outcomes", "write_diary")
 
@@ -76,32 +79,43 @@ async def merge_staged(
     source: str,
     playbook: str,
     actor: str,
+    makes_leads: bool = True,
+    located_by: str = "source",
     progress: Callable[[str], None] = lambda phase: None,
 ) -> Merged:
     """Merge what stands in `incoming`; writes outcomes, diary and nudges too. `progress` hears the phases.
 
+    Without `makes_leads` a place that is no lead stays none: its owner is noted on it, and nothing is written into the
+    diary for it. `located_by`: who gave the coordinates.
     Merges of one org wait for each other. Raises IntegrityError where another writer took a key meanwhile: try again.
     """
-    known = {"org_id": org_id, "source": source, "upload_id": upload_id, "playbook": playbook, "actor": actor}
+    known: dict[str, object] = {
+        "org_id": org_id,
+        "source": source,
+        "upload_id": upload_id,
+        "playbook": playbook,
+        "actor": actor,
+    }
+    known |= {"makes_leads": makes_leads, "located_by": located_by}
     await execute(db, SQL["one_at_a_time"], org_id=org_id)
     await execute(db, SQL["more_memory"])
     progress("keys")
     await _run(db, _BEFORE_PLACING, known)
     await _place(db, source)
-    progress("properties")
-    await _run(db, _PROPERTIES, known)
     progress("people")
     await _run(db, _PEOPLE, known)
-    await _run(db, _POINTS, known)
+    progress("properties")
+    await _run(db, _PROPERTIES, known)
+    await _run(db, _AS_LEADS if makes_leads else _AS_PLACES, known)
     progress("diary")
     await _run(db, _BOOKS, known)
-    await journey.wake(db, org_id, {"dedupe_success", "lead_updated"})
+    await journey.wake(db, org_id, {"dedupe_success", "lead_updated"} if makes_leads else {"lead_updated"})
     counted = await one(db, SQL["counts"])
     assert counted is not None
     return Merged(counted["inserted"], counted["updated"], counted["duplicate_in_file"])
 
 
-async def _run(db: AsyncConnection, names: tuple[str, ...], known: dict[str, object]) -> None:
+async def _run(db: AsyncConnection, names: tuple[str, ...], known: Mapping[str, object]) -> None:
     for name in names:
         statement = SQL[name]
         await execute(db, statement, **{key: known[key] for key in statement._bindparams})

@@ -40,6 +40,19 @@ _EMAIL = re.compile(r"^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-
 _COUNTY_WORD = re.compile(r"\s+(?:COUNTY|CO|PARISH|BOROUGH|CENSUS AREA|MUNICIPIO)$")
 _YES: Final = frozenset({"yes", "y", "true", "t", "1", "x"})
 _NO: Final = frozenset({"no", "n", "false", "f", "0"})
+# "PT OF LOTS 1 & 2 BLK C" at the beginning, and what says how the plat was changed at the end.
+_LOT = re.compile(
+    r"^(?:(?:PT|PART|PTS|P/O)\b\.?\s*(?:OF\s+)?)*"
+    r"(?:(?:LOTS?|LTS?|UNITS?|BLDG|TRACTS?|TR|BLK|BLOCK|PH|PHASE|SEC|SECTION)\b\.?\s*"
+    r"(?:[A-Z]{0,2}\d+[A-Z]?|[A-Z]\b)(?:\s*(?:,|&|AND|-|THRU|TO|\s)\s*(?:\d+[A-Z]?\b|[A-Z]\b(?=\s)))*[\s,]*(?:OF\s+)?)+"
+)
+_PLAT = re.compile(
+    r"\s+\(?(?:RE-?\s?SUB\w*|AMENDED|REVISED|REV|FINAL PLAT|REPLAT)\b.*$|\s+(?:PH|PHASE|SEC|SECTION|SECT)\b.*$"
+)
+# "E/S OF OAK RD N OF MAIN ST": land told by what lies around it.
+_BOUNDS = re.compile(
+    r"^(?:[NSEW]{1,2}|NORTH|SOUTH|EAST|WEST|CORNER|COR)(?:\s*/\s*S|\s+SIDE)?\.?\s+(?:OF|SIDE)\b|^[NSEW]/S\b"
+)
 PHONE_TYPES: Final = {
     "mobile": "mobile", "cell": "mobile", "wireless": "mobile", "cell phone": "mobile", "m": "mobile",
     "landline": "landline", "land line": "landline", "residential": "landline", "fixed": "landline", "l": "landline",
@@ -133,23 +146,6 @@ def rooms(value: str) -> Decimal | None:
     if found is not None and found > 999:
         raise ValueError("is more than 999")
     return None if found is None else found.quantize(Decimal("0.1"))
-
-
-def degrees(limit: int) -> Callable[[str], float | None]:
-    """A cleaner for a latitude (limit 90) or longitude (180); 0 is the sea off Ghana and means not known."""
-
-    def clean(value: str) -> float | None:
-        if value.strip().casefold() in NOTHING:
-            return None
-        try:
-            found = float(value)
-        except ValueError:
-            raise ValueError("is not a coordinate") from None
-        if not -limit <= found <= limit:
-            raise ValueError(f"is outside of -{limit} to {limit}")
-        return round(found, 7) or None
-
-    return clean
 
 
 def year(today: date) -> Callable[[str], int | None]:
@@ -273,6 +269,30 @@ def email(value: str) -> str | None:
     if len(value) > 254 or not _EMAIL.match(value) or local.startswith(".") or local.endswith(".") or ".." in local:
         raise ValueError("is not an email address")
     return value
+
+
+def roof(value: str) -> int | None:
+    """Square feet of roof; 0 means not stated."""
+    return whole(100_000_000)(value) or None
+
+
+def any_there(value: str) -> bool | None:
+    """Whether there is any: yes or no, or how many."""
+    try:
+        return yes_no(value)
+    except ValueError:
+        count = number(value)
+        return None if count is None else count > 0
+
+
+def subdivision(legal: str) -> str | None:
+    """The name of the subdivision in a legal description: "LOT 12 BLK C OAK HILL RESUB" is OAK HILL.
+
+    None where the land is told by what lies around it, and where too little is left.
+    """
+    name = " ".join(legal.upper().split())
+    name = _PLAT.sub("", _LOT.sub("", name)).strip(" ,.-")
+    return None if _BOUNDS.match(name) or len(re.findall("[A-Z]", name)) < 3 else name[:200]
 
 
 def age(value: str) -> int | None:

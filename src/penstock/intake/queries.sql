@@ -25,7 +25,7 @@ select cast(:org_id as int), cast(:upload_id as uuid), row_number, field, reason
 
 -- name: finish
 update app.uploads set state = 'done', rows_read = :rows_read, inserted = :inserted, updated = :updated, duplicate_in_file = :duplicate_in_file, rejected = :rejected,
-       map_name = :map_name, source = :source, warnings = cast(:warnings as jsonb), error = null, started_at = :started_at, finished_at = :finished_at
+       map_name = :map_name, source = :source, makes_leads = :makes_leads, warnings = cast(:warnings as jsonb), error = null, started_at = :started_at, finished_at = :finished_at
  where id = cast(:upload_id as uuid);
 
 -- name: fail

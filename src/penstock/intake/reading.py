@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from penstock.core.errors import InvalidInput
 from penstock.intake.company_records import CompanyCleaner
@@ -17,11 +17,19 @@ from penstock.intake.workbook import XLS, XLSX, Workbook
 Cleaner = Callable[[Row], Record | Rejection]
 
 
+class Source(Protocol):
+    """Where rows come from: a table, a sheet of a workbook, a page of a vendor's answer."""
+
+    def rows(self) -> Iterator[Row | Rejection]:
+        """Every row in order."""
+        ...
+
+
 @dataclass(slots=True)
 class Reading:
     """A file being read: its plan, and what was counted on the way. Warnings are counted as (field, reason)."""
 
-    table: Table | Workbook
+    table: Source
     plan: Plan
     today: date
     rows: int = 0

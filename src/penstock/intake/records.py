@@ -10,13 +10,19 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from penstock.intake import addresses, normalise, owners
+from penstock.intake import addresses, coordinates, normalise, owners
 from penstock.intake.mapping import Plan
 from penstock.intake.normalise import Memo
 from penstock.intake.reader import Rejection, Row, row_text
 from penstock.intake.vocabulary import FIELDS
 
-EMPTY: Final[dict[str, Any]] = {**dict.fromkeys(FIELDS), "address_numbered": False, "phones": (), "emails": ()}
+EMPTY: Final[dict[str, Any]] = {
+    **dict.fromkeys(FIELDS),
+    "address_numbered": False,
+    "phones": (),
+    "emails": (),
+    "note": None,
+}
 ACRE_SQFT: Final = 43_560
 # What tells which place a row is about: trouble in these is named first when the row has to be rejected.
 PLACE_FIELDS: Final = ("address_line1", "full_address", "state", "postal_code", "city", "apn")
@@ -24,7 +30,8 @@ PLACE_FIELDS: Final = ("address_line1", "full_address", "state", "postal_code", 
 
 class Record(NamedTuple):
     """One clean row: `values` has every name of `mapping.FIELDS`, `phones` as (E.164, type, on do-not-call), `emails`,
-    and `address_numbered`: without a house number an address does not tell one place from another.
+    `address_numbered`: without a house number an address does not tell one place from another; and `note`: what of the
+    row was refused although the row stands.
     """
 
     row_number: int
@@ -67,6 +74,7 @@ class RowCleaner:
             out["apn"] += joint + out["address_line2"]
         if problem := self._place_problem(out, raw, trouble):
             return Rejection(row.number, *problem, row_text(row.cells))
+        self._coordinates(raw, out, trouble)
         self._facts(raw, out, trouble)
         self._mailing(raw, out, trouble)
         self._owner(raw, out)
@@ -138,6 +146,15 @@ class RowCleaner:
             )
         return "postal_code", "there is neither a ZIP code nor a city with its state", "fill in the ZIP code"
 
+    def _coordinates(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
+        """Where the place is, if that can be right; else the row says so in its note."""
+        if "lat" not in raw and "lng" not in raw:
+            return
+        out["lat"], out["lng"], refusal = coordinates.read(raw.get("lat", ""), raw.get("lng", ""), out["state"])
+        if refusal is not None:
+            trouble[refusal.field] = refusal.reason
+            out["note"] = str(refusal)
+
     def _facts(self, raw: dict[str, str], out: dict[str, Any], trouble: dict[str, str]) -> None:
         if "last_sale_price" in raw and not out["last_sale_price"]:
             out["last_sale_date"] = None  # a transfer without a price is no sale
@@ -200,8 +217,6 @@ def _simple(today: date) -> dict[str, Callable[[str], Any]]:
         "mak": normalise.mak,
         "apn": normalise.parcel,
         "county": normalise.county,
-        "lat": normalise.degrees(90),
-        "lng": normalise.degrees(180),
         "land_use": normalise.text,
         "year_built": normalise.year(today),
         "bedrooms": normalise.whole(999),
@@ -215,6 +230,13 @@ def _simple(today: date) -> dict[str, Callable[[str], Any]]:
         "last_sale_price": normalise.worth,
         "age": normalise.age,
         "owner_occupied": normalise.yes_no,
+        "subdivision": normalise.subdivision,
+        "roof_material": normalise.text,
+        "roof_sqft": normalise.roof,
+        "has_mortgage": normalise.any_there,
+        "has_liens": normalise.any_there,
+        "recent_refinance": normalise.yes_no,
+        "recent_heloc": normalise.yes_no,
         "do_not_mail": normalise.yes_no,
         "litigator": normalise.yes_no,
         "deceased_owner": normalise.yes_no,

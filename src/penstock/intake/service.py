@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import identity
+from penstock import identity, journey
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import copy_in, execute, one, scalar
@@ -150,23 +150,36 @@ async def fail(ctx: Context, org_id: int, upload_id: UUID, error: str) -> None:
 async def _merge(
     ctx: Context, db: AsyncConnection, org_id: int, upload_id: UUID, file: BinaryIO, progress: Progress
 ) -> UploadReport:
-    started, started_at = clock.stopwatch(), clock.now()
     upload = await one(db, SQL["claim"], upload_id=upload_id)
     if upload is None:
         raise Conflict("another process is at work on this upload, or it has ended")
     reading = read(file, upload["map_name"], clock.now().date(), _subject(ctx, upload["playbook"]))
     source = upload["source"] or reading.plan.source or "file"
+    return await take_rows(ctx, db, org_id, upload, reading, source, progress=progress)
+
+
+async def take_rows(
+    ctx: Context,
+    db: AsyncConnection,
+    org_id: int,
+    upload: RowMapping,
+    reading: Reading,
+    source: str,
+    *,
+    located_by: str = "source",
+    progress: Progress = lambda rows, phase: None,
+) -> UploadReport:
+    """Merge the rows of a claimed upload and end it, all in the caller's transaction."""
+    started, started_at, upload_id = clock.stopwatch(), clock.now(), upload["id"]
+    makes_leads = ctx.playbooks[upload["playbook"]].territory is None
     refused: list[Rejection] = []
-    merge = _merge_companies if reading.plan.subject == "company" else _merge_properties
-    merged, made = await merge(
-        db,
-        org_id,
-        _records(reading, refused, progress),
-        ctx.sealer,
-        upload,
-        source,
-        lambda at: progress(reading.rows, at),
-    )
+    records = _records(reading, refused, progress)
+    work = _Work(db, org_id, ctx.sealer, upload, source, lambda at: progress(reading.rows, at))
+    merged: identity.Merged | identity.MergedCompanies
+    if reading.plan.subject == "company":
+        merged, made = await _merge_companies(work, records)
+    else:
+        merged, made = await _merge_properties(work, records, makes_leads, located_by)
     if twice := made.pop("said_for_two_slots", 0):
         reading.warnings["slot", "a person named for two slots of a company holds one"] += twice
     await _write_refused(db, ctx.sealer, org_id, upload_id, refused)
@@ -183,38 +196,40 @@ async def _merge(
         clock.stopwatch() - started,
         made,
     )
-    await _finish(db, report, source, started_at)
+    await _finish(db, report, source, started_at, makes_leads)
+    if not makes_leads:
+        event = journey.Event("places_received", None, "intake", report.as_json()["rows"], upload_id=upload_id)
+        await journey.announce(db, org_id, [event])
     progress(reading.rows, "done")
     return report
 
 
+class _Work(NamedTuple):
+    """What a merge works on, and with."""
+
+    db: AsyncConnection
+    org_id: int
+    sealer: Sealer
+    upload: RowMapping
+    source: str
+    progress: Callable[[str], None]
+
+
 async def _merge_properties(
-    db: AsyncConnection,
-    org_id: int,
-    records: Iterator[Record],
-    sealer: Sealer,
-    upload: RowMapping,
-    source: str,
-    progress: Callable[[str], None],
+    work: _Work, records: Iterator[Record], makes_leads: bool, located_by: str
 ) -> tuple[identity.Merged, dict[str, int]]:
+    db, org_id, sealer, upload, source, progress = work
     await identity.open_staging(db)
     await copy_in(db, "incoming", identity.STAGED, (_property_values(row, sealer, org_id) for row in records))
     merged = await identity.merge_staged(
         db, org_id, upload_id=upload["id"], source=source, playbook=upload["playbook"], actor=upload["actor"],
-        progress=progress,
+        makes_leads=makes_leads, located_by=located_by, progress=progress,
     )  # fmt: skip
     return merged, {}
 
 
-async def _merge_companies(
-    db: AsyncConnection,
-    org_id: int,
-    records: Iterator[Record],
-    sealer: Sealer,
-    upload: RowMapping,
-    source: str,
-    progress: Callable[[str], None],
-) -> tuple[identity.MergedCompanies, dict[str, int]]:
+async def _merge_companies(work: _Work, records: Iterator[Record]) -> tuple[identity.MergedCompanies, dict[str, int]]:
+    db, org_id, sealer, upload, source, progress = work
     await identity.open_companies(db)
     staged = (company_values(row, sealer, org_id) for row in records)
     await copy_in(db, "companies_in", identity.STAGED_COMPANY, staged)
@@ -226,13 +241,13 @@ async def _merge_companies(
     return merged, made | {"said_for_two_slots": merged.said_for_two}
 
 
-_MERGES: Final = {"property": _merge_properties, "company": _merge_companies}
-
-
 def choose_playbook(playbooks: Mapping[str, Playbook], named: str | None, subject: Subject = "property") -> str:
-    """The named playbook, else the only one, else the only one about that subject. Raises InvalidInput."""
+    """The named playbook, else the only one, else the only one about that subject, else the only one of these whose
+    rows become leads at once. Raises InvalidInput.
+    """
     about = [name for name, one in playbooks.items() if one.subject == subject]
-    only = next((names[0] for names in (list(playbooks), about) if len(names) == 1), None)
+    at_once = [name for name in about if playbooks[name].territory is None]
+    only = next((names[0] for names in (list(playbooks), about, at_once) if len(names) == 1), None)
     if (chosen := named or only) in playbooks:
         return str(chosen)
     trouble = f"there is no playbook {named!r}" if named else "there are several playbooks"
@@ -292,7 +307,9 @@ async def _write_refused(
     await execute(db, SQL["write_refused"], org_id=org_id, upload_id=upload_id)
 
 
-async def _finish(db: AsyncConnection, report: UploadReport, source: str, started_at: datetime) -> None:
+async def _finish(
+    db: AsyncConnection, report: UploadReport, source: str, started_at: datetime, makes_leads: bool
+) -> None:
     await execute(
         db,
         SQL["finish"],
@@ -304,6 +321,7 @@ async def _finish(db: AsyncConnection, report: UploadReport, source: str, starte
         rejected=report.rejected,
         map_name=report.map_name,
         source=source,
+        makes_leads=makes_leads,
         started_at=started_at,
         finished_at=clock.now(),
         warnings=json.dumps(report.warnings),

@@ -50,6 +50,13 @@ FIELDS: Final = [
     "do_not_mail",
     "litigator",
     "deceased_owner",
+    "subdivision",
+    "roof_material",
+    "roof_sqft",
+    "has_mortgage",
+    "has_liens",
+    "recent_refinance",
+    "recent_heloc",
 ]
 # What a column may also bring: things that cleaning takes apart into fields.
 INPUTS: Final = [
