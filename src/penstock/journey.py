@@ -131,7 +131,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "places_received": ("intake.locating", "permits", "contagion"),
     "places_located": ("permits", "contagion"),
     "permits_received": ("permits", "contagion"),
-    "permits_matched": ("contagion",),
+    "permits_matched": ("contagion", "scans"),
     "places_scored": ("scans", "scoring"),
     "clusters_found": (),
     "scan_estimated": (),
