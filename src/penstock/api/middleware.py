@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Vendors prove themselves by signature and come in bursts; one mail scanner may open a thousand people's links, and an
 # opt-out must never be turned away; probes and scrapes neither.
-_UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/healthz", "/readyz", "/metrics")
+_UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/r/", "/healthz", "/readyz", "/metrics")
 _UPLOADS: Final = "/v1/uploads"
 _LARGE_BODIES: Final = (_UPLOADS, "/webhooks/")
 LARGEST_BODY: Final = 1_000_000  # bytes

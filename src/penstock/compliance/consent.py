@@ -108,8 +108,9 @@ async def issue_consent_link(
     lead_id: UUID | str,
     channels: Sequence[str] = OFFERED,
     at: datetime | None = None,
+    lasts: timedelta = LASTS_AT_LEAST,
 ) -> str:
-    """A link to the lead's consent page, good for one use and for the next three days at least.
+    """A link to the lead's consent page, good for one use and for as long as it `lasts` at least: three days in a mail.
 
     A link that still lasts that long is given again, so that the links in a sequence of mails do not end one another;
     a new one, good for seven days, ends the lead's older unused links.
@@ -122,7 +123,7 @@ async def issue_consent_link(
         lead_id=str(lead_id),
         text_id=text.id,
         channels=list(channels),
-        until=at + LASTS_AT_LEAST,
+        until=at + lasts,
     )
     if known is not None:
         return _consent_url(org, ctx.sealer.open(org_id, known))

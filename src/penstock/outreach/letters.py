@@ -27,11 +27,12 @@ PROVENANCE = {
 
 @dataclass(frozen=True)
 class Links:
-    """Where a message leads: our consent page, the broker's calendar, and the way out."""
+    """Where a message leads: our consent page, the broker's calendar, the way out, the lead's report if there is one."""
 
     consent: str
     booking: str
     unsubscribe: str
+    report: str | None = None
 
 
 @dataclass(frozen=True)

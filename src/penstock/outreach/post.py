@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import booking, compliance, journey
+from penstock import booking, compliance, journey, reports
 from penstock.compliance import Decision, Intent
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
@@ -296,4 +296,6 @@ async def links_of(ctx: Context, db: AsyncConnection, org_id: int, addressee: An
     username, slug = addressee["calendar_username"], addressee["calendar_event_slug"]
     # A broker without a public calendar is booked through the consent page and a call.
     page = booking.link_for(ctx, lead_id=lead_id, username=username, slug=slug) if username and slug else consent
-    return Links(consent=consent, booking=page, unsubscribe=unsubscribe)
+    territory = ctx.playbooks[addressee["playbook"]].territory
+    report = await reports.link_of_lead(db, ctx, org_id, lead_id) if territory else None
+    return Links(consent=consent, booking=page, unsubscribe=unsubscribe, report=report)

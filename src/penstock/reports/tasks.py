@@ -1,8 +1,11 @@
 """Pump of the stage."""
 
+from __future__ import annotations
+
 from penstock.core.context import Context
+from penstock.reports.making import make_due
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Nothing is due yet."""
-    return 0
+    """Make every report that is due; gives how many."""
+    return await make_due(ctx, org_id)

@@ -1,0 +1,62 @@
+"""A report on paper: one page of PDF by typst, out of its own fonts, without a network. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import typst
+
+from penstock.core.errors import InvalidInput
+from penstock.reports.content import DAYS
+from penstock.reports.logo import EXTENSION
+from penstock.reports.view import Image, Links, caption, view
+
+LARGEST = 300_000  # bytes of a PDF
+SPARE = 60_000  # of them for what other pages have more than the sample
+
+
+def pdf(content: Mapping[str, Any], links: Links, *, logo: Image | None = None, picture: Image | None = None) -> bytes:
+    """The page as PDF: the same arguments give the same bytes. A picture that would make it too large is left out.
+
+    Raises InvalidInput for a logo that cannot be drawn.
+    """
+    made = _compile(content, links, logo, picture)
+    if len(made) > LARGEST and picture is not None:
+        made = _compile(content, links, logo, None)
+    return made
+
+
+def _compile(content: Mapping[str, Any], links: Links, logo: Image | None, picture: Image | None) -> bytes:
+    it = view(content, links)
+    parts: dict[str, bytes] = {"main.typ": _template()}
+    if logo is not None:
+        it["logo"] = f"logo.{EXTENSION[logo.media_type]}"
+        parts[it["logo"]] = logo.content
+    if picture is not None and content["pictures"]:
+        name = f"picture.{EXTENSION[picture.media_type]}"
+        it["picture"] = {"file": name, "caption": caption(content["pictures"][0])}
+        parts[name] = picture.content
+    parts["view.json"] = json.dumps(it).encode()
+    day = datetime.fromisoformat(content[DAYS]["made_on"]).replace(tzinfo=UTC)
+    try:
+        made = typst.compile(parts, font_paths=_fonts(), format="pdf", timestamp=day)  # type: ignore[call-overload]
+    except typst.TypstError as error:
+        raise InvalidInput(f"the page cannot be set: {error.message}", fix="use another logo") from error
+    assert isinstance(made, bytes)
+    return made
+
+
+@cache
+def _template() -> bytes:
+    return files(__package__).joinpath("pages", "report.typ").read_bytes()
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """The fonts inside typst alone: what a machine has installed must not change a page."""
+    return typst.Fonts(include_system_fonts=False)
