@@ -152,6 +152,7 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
                 mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
                 calcom_secret=ctx.settings.vendors.calcom.webhook_secret.get_secret_value(),
                 vapi_secret=ctx.settings.vendors.vapi.webhook_secret.get_secret_value(),
+                stripe_secret=ctx.settings.vendors.stripe.webhook_secret.get_secret_value(),
             )
             content = request.file.read_bytes() if request.file else await _list_of(control, ctx, request)
             await _load(ctx, request, content, progress)

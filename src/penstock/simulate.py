@@ -64,12 +64,15 @@ class TownControl:
             (await self._http.post("/town/advance", json={"to": to.isoformat()})).raise_for_status().json()["performed"]
         )
 
-    async def post_to(self, base: str, *, mail_token: str, calcom_secret: str, vapi_secret: str) -> None:
+    async def post_to(
+        self, base: str, *, mail_token: str, calcom_secret: str, vapi_secret: str, stripe_secret: str = ""
+    ) -> None:
         """Tell the town where our endpoints are."""
         hooks = {
             "mail_inbound": f"{base}/webhooks/mail/{mail_token}",
             "calcom": {"url": f"{base}/webhooks/calcom", "secret": calcom_secret},
             "vapi": {"secret": vapi_secret},
+            "stripe": {"url": f"{base}/webhooks/stripe", "secret": stripe_secret},
         }
         (await self._http.put("/town/webhooks", json=hooks)).raise_for_status()
 

@@ -79,6 +79,7 @@ async def _open(ctx: Context, base: str, town: Town | None) -> None:
             mail_token=ctx.settings.mail.inbound_token.get_secret_value(),
             calcom_secret=secrets.calcom.webhook_secret.get_secret_value(),
             vapi_secret=secrets.vapi.webhook_secret.get_secret_value(),
+            stripe_secret=secrets.stripe.webhook_secret.get_secret_value(),
         )
     finally:
         await control.close()

@@ -120,7 +120,9 @@ def _accept(request: Request, response: httpx.Response) -> httpx.Response:
     if status >= 500:
         raise ProviderUnclear(f"{request.vendor} answered {status}", retry_after_s=retry_after_s(response.headers, 1.0))
     if not 200 <= status < 300:
-        raise ProviderRefused(f"{request.vendor} answered {status}: {short_reason(response)}")
+        reason = f"{request.vendor} answered {status}: {short_reason(response)}"
+        # The answer itself goes along, for adapters that must look closer; its text never becomes part of ours.
+        raise ProviderRefused(reason) from httpx.HTTPStatusError(reason, request=response.request, response=response)
     return response
 
 

@@ -23,6 +23,7 @@ from penstock.town.llm import Models
 from penstock.town.melissa import Melissa
 from penstock.town.socrata import Socrata
 from penstock.town.state import TownState
+from penstock.town.stripe import Stripe
 from penstock.town.vapi import Vapi
 
 
@@ -31,7 +32,7 @@ def make_app(town: TownState) -> ASGIApp:
 
     Base URLs: /melissa, /batchdata/api/v1, /vapi, /calcom, /apify/v2, /zerobounce/v2, /neverbounce/v4.2,
     /millionverifier/api/v3, /socrata/{domain}, /census, /naip, /mapbox, /google_maps,
-    /nearmap, /openai/v1, /anthropic; the town's own paths are /town/… and /truth.
+    /nearmap, /openai/v1, /anthropic, /stripe; the town's own paths are /town/… and /truth.
     """
     checkers, portals = Checkers(town), Socrata(town)
     imagery, models = Imagery(town, Views(town.dice, portals.cities.values())), Models(town)
@@ -40,6 +41,7 @@ def make_app(town: TownState) -> ASGIApp:
             Mount("/melissa", routes=Melissa(town).routes()),
             Mount("/batchdata/api/v1", routes=BatchData(town).routes()),
             Mount("/vapi", routes=Vapi(town).routes()),
+            Mount("/stripe", routes=Stripe(town).routes()),
             Mount("/calcom", routes=CalCom(town).routes()),
             Mount("/apify/v2", routes=Apify(town).routes()),
             Mount("/zerobounce/v2", routes=checkers.zerobounce_routes()),

@@ -72,14 +72,17 @@ class Control:
         return stamp(due) if due else None
 
     async def webhooks(self, request: Request) -> Response:
-        """{"mail_inbound": url, "calcom": {"url", "secret"}, "vapi": {"secret"}}: where the product listens."""
+        """{"mail_inbound": url, "calcom": {"url", "secret"}, "vapi": {"secret"}, "stripe": {"url", "secret"}}: where
+        the product listens."""
         sent = await _object(request)
-        calcom, vapi = sent.get("calcom") or {}, sent.get("vapi") or {}
+        calcom, vapi, stripe = (sent.get(vendor) or {} for vendor in ("calcom", "vapi", "stripe"))
         self._town.webhooks = Webhooks(
             mail_inbound=text(sent.get("mail_inbound")),
             calcom_url=text(calcom.get("url")),
             calcom_secret=text(calcom.get("secret")),
             vapi_secret=text(vapi.get("secret")),
+            stripe_url=text(stripe.get("url")),
+            stripe_secret=text(stripe.get("secret")),
         )
         return Response(status_code=204)
 

@@ -12,10 +12,12 @@ Blow = Literal["rate_429", "rate_500", "timeout", "reset"]
 BLOWS: Final[tuple[Blow, ...]] = ("rate_429", "rate_500", "timeout", "reset")
 WEBHOOK_FAULTS: Final = ("duplicate_webhook", "webhook_before_response")
 RUN_FAULTS: Final = ("run_failed",)  # Apify: the run ends half-way
+CARD_FAULTS: Final = ("card_declined",)  # Stripe: an invoice is not paid at once
 PICTURE_FAULTS: Final = ("web_page", "truncated")  # HTML in place of a picture, half a picture; both HTTP 200
 VENDORS: Final = (
     "melissa", "batchdata", "vapi", "calcom", "mail", "smtp", "sites", "dns", "apify", "zerobounce", "neverbounce",
     "millionverifier", "socrata", "census", "naip", "mapbox", "google_maps", "nearmap", "openai", "anthropic",
+    "stripe",
 )  # fmt: skip
 HOLD_SECONDS: Final = 60.0  # how long a request that "times out" is held before the connection is dropped
 
@@ -30,7 +32,7 @@ class Faults:
 
     def configure(self, rates: Mapping[str, Mapping[str, float]]) -> None:
         """Replace all rates. Raises ValueError for an unknown vendor or fault, or a rate outside 0 to 1."""
-        known = {*BLOWS, *WEBHOOK_FAULTS, *RUN_FAULTS, *PICTURE_FAULTS}
+        known = {*BLOWS, *WEBHOOK_FAULTS, *RUN_FAULTS, *CARD_FAULTS, *PICTURE_FAULTS}
         for vendor, faults in rates.items():
             if vendor not in VENDORS:
                 raise ValueError(f"no vendor {vendor}; there are {', '.join(VENDORS)}")
@@ -66,6 +68,10 @@ class Faults:
     def truncates(self, vendor: str, item: str) -> bool:
         """True if only half of the picture comes."""
         return self._dice.chance(self._rates.get(vendor, {}).get("truncated", 0.0), "truncated", vendor, item)
+
+    def declines(self, item: str) -> bool:
+        """True if the card is declined for the invoice and try that `item` names."""
+        return self._dice.chance(self._rates.get("stripe", {}).get("card_declined", 0.0), "card declined", item)
 
     def overtakes(self, vendor: str, item: str) -> bool:
         """True if the webhook about `item` arrives before the response that announces it."""

@@ -38,6 +38,8 @@ class Webhooks:
     calcom_url: str = ""
     calcom_secret: str = ""
     vapi_secret: str = ""
+    stripe_url: str = ""
+    stripe_secret: str = ""
 
 
 @dataclass

@@ -39,6 +39,7 @@ class Truth:
         self._opted_out: dict[str, datetime] = {}
         self._consents: dict[str, set[str]] = defaultdict(set)  # number typed -> who consented with it
         self.business = BusinessTruth(clock)
+        self.usage: Counter[str] = Counter()  # meter events, as the payment service saw them
         self.replies: Counter[str] = Counter()
         self.bookings: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()  # deliveries of ours that the product answered with 4xx
@@ -158,6 +159,8 @@ class Truth:
             "replies": dict(sorted(self.replies.items())),
             "bookings": {name: self.bookings[name] for name in ("created", "cancelled", "rescheduled")},
             "refused_by_product": dict(sorted(self.refusals.items())),
+            "usage": {name: self.usage[name] for name in ("events", "repeated", "cancelled")},
+            "usage_counted_twice": self.usage["counted_twice"],
             "contacted_against_rule": self._breaches.total(),
             "breach_examples": self._examples,
             "right_party_rate": right / len(self._contacted) if self._contacted else None,
