@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import admin, campaigns, components, doctor, intake, look, reports, sales, work
+from penstock.cli import admin, campaigns, components, doctor, imagery, intake, look, reports, sales, work
 from penstock.cli.output import answers
 from penstock.cli.session import of_demo
 
@@ -44,6 +44,7 @@ intake.add_to(app)
 campaigns.add_to(app)
 sales.add_to(app)
 reports.add_to(app)
+imagery.add_to(app)
 look.add_to(app)
 doctor.add_to(app)
 admin.add_to(app)
