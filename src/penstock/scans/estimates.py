@@ -1,0 +1,197 @@
+"""What a scan will find and cost at most, before anything is stored or bought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import billing, intake
+from penstock.core.context import Context
+from penstock.core.db import one
+from penstock.core.errors import InvalidInput
+from penstock.playbook import Playbook, Territory
+from penstock.scans.areas import Area
+from penstock.scans.places import SQL, Places, Why, permits_in, places_of
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A part of the price, US cents: so many of something at most, and as expected."""
+
+    what: str
+    at_most: int
+    expected: int
+    unit_cents: Decimal
+
+    @property
+    def at_most_cents(self) -> Decimal:
+        return self.at_most * self.unit_cents
+
+    @property
+    def expected_cents(self) -> Decimal:
+        return self.expected * self.unit_cents
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of an area, and what a scan of it comes to.
+
+    `places` are those we know, `at_vendor` what the search would find (None: it was not asked). A scan makes at most
+    `leads_at_most` leads and costs at most `at_most_cents`; `expected` goes by how the scored places of the area fare.
+    """
+
+    playbook: str
+    area_name: str
+    square_miles: float | None
+    places: int
+    scored: int
+    leads_already: int
+    permits: int
+    at_vendor: int | None
+    leads_expected: int
+    leads_at_most: int
+    trial_leads: int
+    costs: tuple[Cost, ...]
+    expected_cents: Decimal
+    at_most_cents: Decimal
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as they are stored and sent."""
+        costs = [
+            {
+                "what": cost.what,
+                "at_most": cost.at_most,
+                "expected": cost.expected,
+                "unit_cents": float(cost.unit_cents),
+                "at_most_cents": float(cost.at_most_cents),
+            }
+            for cost in self.costs
+        ]
+        plain = {name: value for name, value in vars(self).items() if name not in ("costs", "notes")}
+        cents = {name: float(plain[name]) for name in ("expected_cents", "at_most_cents")}
+        return {**plain, **cents, "costs": costs, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a customer pays for a lead: how many are free, what the others cost, how many there may be (None: any)."""
+
+    free: int
+    unit_cents: Decimal
+    most: int | None
+    note: str | None = None
+
+
+async def terms_of(db: AsyncConnection, org_id: int, playbook: Playbook, broker_id: UUID | None) -> Terms:
+    """What a customer may have and pays now; what a new one would, without `broker_id`.
+
+    Holds the subscription until the transaction ends, and begins the trial of who has none.
+    """
+    assert playbook.territory is not None
+    if broker_id is None:
+        free = playbook.territory.trial_leads
+        return Terms(free, Decimal(0), free)
+    allowed = await billing.allowance(db, org_id, broker_id, playbook=playbook)
+    agreed = await one(db, SQL["subscription"], org_id=org_id, broker_id=broker_id)
+    assert agreed is not None
+    free = int(agreed["trial_leads_remaining"]) if allowed.in_trial else 0
+    return Terms(free, Decimal(playbook.territory.lead_cents.get(agreed["tier"], 0)), allowed.left, allowed.reason)
+
+
+async def draw_up(
+    ctx: Context,
+    org_id: int,
+    area: Area,
+    playbook: Playbook,
+    *,
+    broker_id: UUID | None = None,
+    search: bool = False,
+    max_leads: int | None = None,
+    max_cost_cents: Decimal | None = None,
+) -> Estimate:
+    """What a scan would come to; nothing is stored or bought. The vendor's own count is asked for with `search`.
+
+    Raises InvalidInput where the playbook has no search, NotConfigured where its vendor is not connected.
+    """
+    territory = playbook.territory
+    assert territory is not None
+    at_vendor = None
+    if search:
+        if territory.search is None:
+            raise InvalidInput(f"playbook {playbook.name} has no search for places", fix="import a file of them")
+        at_vendor = await intake.count_places(ctx, org_id, playbook=playbook, area=area.spec)
+    async with ctx.db.tenant(org_id) as db:
+        places = await places_of(db, org_id, area, playbook, broker_id=broker_id)
+        permits = await permits_in(db, org_id, area, playbook)
+        async with db.begin_nested() as asking:
+            terms = await terms_of(db, org_id, playbook, broker_id)
+            await asking.rollback()
+    records = _records(territory, at_vendor, max_cost_cents)
+    at_most, expected = _leads(places, territory, records, [max_leads, terms.most])
+    costs = _costs(territory, terms, records, at_most, expected)
+    before_pictures = [cost for cost in costs if cost.what != "pictures"]
+    capped = sum((cost.at_most_cents for cost in before_pictures), Decimal(0))
+    if max_cost_cents is not None:
+        capped = min(capped, max_cost_cents)
+    pictures = sum((cost.at_most_cents for cost in costs if cost.what == "pictures"), Decimal(0))
+    return Estimate(
+        playbook=playbook.name,
+        area_name=area.name,
+        square_miles=area.square_miles,
+        places=len(places),
+        scored=places.scored,
+        leads_already=places.count(Why.LED, Why.TAKEN),
+        permits=permits,
+        at_vendor=at_vendor,
+        leads_expected=expected,
+        leads_at_most=at_most,
+        trial_leads=terms.free,
+        costs=costs,
+        expected_cents=sum((cost.expected_cents for cost in costs), Decimal(0)),
+        at_most_cents=capped + pictures,
+        notes=_notes(places, permits, at_vendor, terms),
+    )
+
+
+def _records(territory: Territory, at_vendor: int | None, max_cost_cents: Decimal | None) -> int:
+    """How many records a search buys at most."""
+    if at_vendor is None or territory.search is None:
+        return 0
+    price = territory.search.price_cents
+    return min(at_vendor, int(max_cost_cents // price)) if max_cost_cents is not None and price else at_vendor
+
+
+def _leads(places: Places, territory: Territory, records: int, most: list[int | None]) -> tuple[int, int]:
+    """(at most, expected): who is ready, and of those without a score yet all, or as many as of the scored ones."""
+    ready = places.count(Why.READY)
+    new = places.count(Why.UNSCORED, Why.UNLOCATED) + max(0, records - len(places))
+    share = places.share_from(territory.lead_from) or 0.0
+    bounds = [bound for bound in most if bound is not None]
+    return min([ready + new, *bounds]), min([ready + round(share * new), *bounds])
+
+
+def _costs(territory: Territory, terms: Terms, records: int, at_most: int, expected: int) -> tuple[Cost, ...]:
+    pictures = sum((picture.price_cents for picture in territory.pictures), Decimal(0))
+    views = sum((viewer.price_cents for viewer in territory.viewers), Decimal(0))
+    search = territory.search.price_cents if territory.search is not None else Decimal(0)
+    return (
+        Cost("search", records, records, search),
+        Cost("leads", max(0, at_most - terms.free), max(0, expected - terms.free), terms.unit_cents),
+        Cost("pictures", at_most, expected, pictures + views),
+    )
+
+
+def _notes(places: Places, permits: int, at_vendor: int | None, terms: Terms) -> tuple[str, ...]:
+    found = [terms.note] if terms.note else []
+    if not len(places) and not at_vendor:
+        found.append("no places are known here: import a file of them, or search for them")
+    if not permits:
+        found.append("no permits are known here: without them no place has neighbours to score it by")
+    if unlocated := places.count(Why.UNLOCATED):
+        found.append(f"{unlocated} places have no coordinates yet")
+    return tuple(found)

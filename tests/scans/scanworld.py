@@ -1,0 +1,154 @@
+"""Places with scores, as intake and the numeric pass leave them, and the other rooms where they are not the point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from ground import BROKER_ID
+from penstock import contagion, intake
+from penstock.core.context import Context
+from penstock.core.db import execute, one, rows, scalar
+from penstock.scans import ScanRequest, order, read_area, show
+
+AUSTIN = read_area(city="Austin, TX")
+SQUARE: dict[str, Any] = {
+    "type": "Polygon",
+    "coordinates": [[[-97.75, 30.25], [-97.74, 30.25], [-97.74, 30.26], [-97.75, 30.26], [-97.75, 30.25]]],
+}
+PLACE = text(
+    """
+    with owner as (
+      insert into app.contacts (org_id, owner_key, kind, full_name, source)
+      values (1, 'test:' || cast(:line1 as text), :kind, 'Ada Sample', 'file') returning id
+    )
+    insert into app.properties (org_id, address_line1, city, state, postal_code, addr_hash, lat, lng, source, owner_contact_id)
+    select 1, :line1, :city, :state, :zip, :line1 || :zip, cast(:lat as float8), cast(:lng as float8), 'file', id from owner
+    returning id
+    """
+)
+SCORE = text(
+    """
+    insert into app.property_scores
+    select (r).* from (select jsonb_populate_record(cast(null as app.property_scores), cast(:known as jsonb) ||
+      (select jsonb_object_agg(attname, case when typname in ('float4', 'float8') then '"NaN"'
+              when typname = 'bool' then cast('false' as jsonb) when typname = 'date' then '"2026-11-30"'
+              when typname = 'timestamptz' then '"2026-11-30"' when typname = 'text' then '"1"' else '0' end)
+         from pg_attribute a join pg_type t on t.oid = a.atttypid
+        where attrelid = cast('app.property_scores' as regclass) and attnum > 0 and not attisdropped
+          and not cast(:known as jsonb) ? cast(attname as text))) as r) x
+    """
+)
+
+
+@dataclass
+class Rooms:
+    """The rooms around a scan, told what they would say and remembering what they were asked."""
+
+    at_vendor: int = 0
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    async def count_places(self, ctx: Context, org_id: int, *, playbook: Any, area: Any) -> int:
+        self.asked.append(("count", dict(area)))
+        return self.at_vendor
+
+    async def search_places(self, ctx: Context, org_id: int, **given: Any) -> Any:
+        self.asked.append(("search", given["limit"]))
+        if self.fault is not None:
+            raise self.fault
+        return Bought(given["limit"], 10.0 * given["limit"])
+
+    async def score_due(self, ctx: Context, org_id: int, playbook: Any) -> None:
+        self.asked.append(("score", playbook.name))
+
+
+@dataclass(frozen=True)
+class Bought:
+    places: int
+    cost_cents: float
+
+
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    """Search and scoring are not the point: they do as they are told."""
+    made = Rooms()
+    monkeypatch.setattr(intake, "count_places", made.count_places, raising=False)
+    monkeypatch.setattr(intake, "search_places", made.search_places, raising=False)
+    monkeypatch.setattr(contagion, "score_due", made.score_due, raising=False)
+    return made
+
+
+async def make_places(
+    ctx: Context,
+    scores: Sequence[int | None],
+    *,
+    city: str = "Austin",
+    postal_code: str = "78701",
+    lat: float | None = 30.255,
+    lng: float = -97.745,
+    kind: str = "person",
+) -> list[int]:
+    """A place for each score (None: not scored), in a row to the east; gives their ids."""
+    made = []
+    async with ctx.db.tenant(1) as db:
+        known = int(await scalar(db, text("select count(*) from app.properties")))
+        for n, score in enumerate(scores, start=known):
+            east = None if lat is None else lng + n * 1e-6
+            values = {"line1": f"{n} Oak St", "city": city, "state": "TX", "zip": postal_code, "kind": kind}
+            made.append(int(await scalar(db, PLACE, lat=lat, lng=east, **values)))
+            if score is not None:
+                await give_score(db, made[-1], score)
+    return made
+
+
+async def give_score(db: Any, place: int, score: int) -> None:
+    import json
+
+    known = {"org_id": 1, "playbook": "roofing", "property_id": place, "total_urgency_score": score}
+    await execute(db, SCORE, known=json.dumps(known | {"tier": 2 if score >= 80 else int(score >= 60)}))
+
+
+async def subscribe(ctx: Context, tier: str = "professional", trial: int = 0, broker_id: Any = BROKER_ID) -> None:
+    """Put a broker into a tier with so many leads of the trial left."""
+    statement = """
+        insert into app.subscriptions (org_id, broker_id, tier, trial_leads_remaining) values (1, :broker, :tier, :trial)
+        on conflict (org_id, broker_id) do update
+           set tier = excluded.tier, trial_leads_remaining = excluded.trial_leads_remaining
+    """
+    async with ctx.db.tenant(1) as db:
+        await execute(db, text(statement), broker=broker_id, tier=tier, trial=trial)
+
+
+async def ordered(ctx: Context, **given: Any) -> int:
+    """A scan of Austin for Bea, queued."""
+    request = ScanRequest(**{"area": AUSTIN, "broker_id": BROKER_ID, **given})
+    return await order(ctx, 1, request, actor="test")
+
+
+async def state(ctx: Context, scan: int) -> dict[str, Any]:
+    async with ctx.db.tenant(1) as db:
+        return dict(await show(db, scan))
+
+
+async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any]]:
+    async with ctx.db.tenant(1) as db:
+        return [dict(row) for row in await rows(db, text(statement), **params)]
+
+
+async def account(ctx: Context) -> dict[str, Any]:
+    """Leads, lines charged and lines of the diary: the three have to agree."""
+    statement = """
+        select (select count(*) from app.leads) as leads, (select count(distinct property_id) from app.leads) as places,
+               (select count(*) from app.usage_events where metric = 'leads_generated') as lines,
+               (select count(*) from app.pipeline_events where event_type = 'lead_found') as told,
+               (select trial_leads_remaining from app.subscriptions limit 1) as trial
+    """
+    async with ctx.db.tenant(1) as db:
+        found = await one(db, text(statement))
+    assert found is not None
+    return dict(found)

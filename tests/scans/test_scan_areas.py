@@ -1,0 +1,155 @@
+"""An area is checked before anything is looked for in it, and the error says where and what to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.core.errors import InvalidInput
+from penstock.scans.areas import read_area, spellings, stored_area
+from penstock.scans.polygons import read_polygon
+
+DOWNTOWN = [[-97.76, 30.25], [-97.70, 30.25], [-97.70, 30.30], [-97.76, 30.30], [-97.76, 30.25]]
+
+
+def polygon(*rings: list[list[float]]) -> dict[str, Any]:
+    return {"type": "Polygon", "coordinates": [copy.deepcopy(ring) for ring in rings]}
+
+
+def ring(*points: tuple[float, float]) -> list[list[float]]:
+    """Closed."""
+    return [list(point) for point in (*points, points[0])]
+
+
+def square(west: float, south: float, size: float) -> list[list[float]]:
+    return ring((west, south), (west + size, south), (west + size, south + size), (west, south + size))
+
+
+WRONG: dict[str, tuple[object, str]] = {
+    "no object": ([1, 2], "no GeoJSON object"),
+    "text": ("POLYGON((0 0))", "no GeoJSON object"),
+    "a point": ({"type": "Point", "coordinates": [-97, 30]}, "a Point encloses no area"),
+    "no coordinates": ({"type": "Polygon"}, "coordinates: there are none"),
+    "empty": ({"type": "Polygon", "coordinates": []}, "coordinates: there are none"),
+    "ring is a number": ({"type": "Polygon", "coordinates": [7]}, r"coordinates\[0\]: this is no ring"),
+    "words": (polygon([["a", "b"]] * 4), r"coordinates\[0\]\[0\]: this is no position"),  # type: ignore[list-item]
+    "not a number": (polygon(ring((-97.7, math.nan), (-97, 30), (-97, 31))), "this is no position"),
+    "truth": (polygon(ring((True, 30), (-97, 30), (-97, 31))), "this is no position"),
+    "two corners": (polygon(ring((-97.7, 30.2), (-97.6, 30.2))), "at least three corners"),
+    "not closed": (polygon(DOWNTOWN[:-1]), "not closed"),
+    "self-crossing": (
+        polygon(ring((-97.7, 30.2), (-97.6, 30.3), (-97.6, 30.2), (-97.7, 30.3))),
+        r"crosses itself at \[-97.65, 30.25\]",
+    ),
+    "flat": (polygon(ring((-97.7, 30.2), (-97.65, 30.25), (-97.6, 30.3))), "crosses itself|encloses nothing"),
+    "hole outside": (polygon(DOWNTOWN, square(-97.6, 30.25, 0.01)), "hole lies outside"),
+    "parts overlap": (
+        {"type": "MultiPolygon", "coordinates": [[square(-97.7, 30.2, 0.1)], [square(-97.65, 30.25, 0.1)]]},
+        "itself|overlap",
+    ),
+    "swapped": (polygon(ring((30.25, -97.76), (30.25, -97.70), (30.30, -97.70))), "swapped"),
+    "swapped on the earth": (polygon(ring((33.7, -84.4), (33.7, -84.3), (33.8, -84.3))), "swapped"),
+    "off the earth": (polygon(ring((-97.7, 30.2), (-97.6, 30.2), (-97.6, 95))), "not on the earth"),
+    "date line": (polygon(ring((179.9, 51.9), (-179.9, 51.9), (-179.9, 52.0), (179.9, 52.0))), "date line"),
+    "outside": (polygon(square(13.3, 52.5, 0.1)), "outside the United States"),
+    "null island": (polygon(square(0, 0, 0.1)), "outside the United States"),
+    "half in Mexico": (polygon(ring((-97.5, 26.0), (-97.4, 26.0), (-97.45, 25.0))), "outside the United States"),
+    "the country": (
+        polygon(ring((-124, 33), (-70, 33), (-70, 47), (-124, 47))),
+        "square miles, more than 400",
+    ),
+    "a state": (polygon(ring((-106, 31), (-94, 31), (-94, 34), (-106, 34))), "square miles, more than 400"),
+    "another projection": ({**polygon(DOWNTOWN), "crs": {"properties": {"name": "EPSG:3857"}}}, "crs"),
+    "two features": ({"type": "FeatureCollection", "features": [{}, {}]}, "one area"),
+    "too fine": (
+        polygon(ring(*[(-97.7 + math.cos(a / 2000) / 50, 30.2 + math.sin(a / 2000) / 50) for a in range(12_000)])),
+        "simplify|corners",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_polygon_is_refused_with_the_field_and_the_fix(case: str) -> None:
+    drawn, said = WRONG[case]
+    with pytest.raises(InvalidInput, match=said) as refused:
+        read_area(polygon=drawn)
+    assert str(refused.value).startswith("polygon")
+    assert refused.value.fix
+    assert refused.value.extra["errors"][0]["field"].startswith("polygon")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "no area is given"),
+        ({"city": "Austin, TX", "zip_code": "78701"}, "both city and zip_code"),
+        ({"city": "Austin"}, "names no state"),
+        ({"city": "USA"}, "names no state"),
+        ({"city": "Austn, TX"}, "did you mean Austin"),
+        ({"city": "Qqqq, TX"}, "give a postal city"),
+        ({"city": ", TX"}, "names no state"),
+        ({"zip_code": "7870"}, "no ZIP code"),
+        ({"zip_code": "00000"}, "there is no ZIP code 00000"),
+    ],
+)
+def test_an_unknown_city_or_zip_code_is_refused_with_a_hint(asked: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        read_area(**asked)  # type: ignore[arg-type]
+
+
+def test_a_city_is_found_however_it_is_written() -> None:
+    names = {read_area(city=written).name for written in ("Austin, TX", "austin tx", " AUSTIN , Texas")}
+    assert names == {"Austin, TX"}
+    saint = read_area(city="St. Petersburg, FL")
+    assert saint.spec == {"city": "Saint Petersburg", "state": "FL"}
+    assert {"ST PETERSBURG", "ST. PETERSBURG", "SAINT PETERSBURG"} <= set(spellings("Saint Petersburg"))
+    assert read_area(zip_code="78701-1234").spec == {"postal_code": "78701"}
+
+
+def test_a_drawn_area_knows_its_size_its_box_and_its_towns() -> None:
+    area = read_area(polygon={"type": "Feature", "properties": {}, "geometry": polygon(DOWNTOWN)})
+    assert area.square_miles == pytest.approx(12.37, rel=0.01)
+    assert area.box == (30.25, -97.76, 30.30, -97.70)
+    assert area.cities() == [("TX", "Austin")]
+    assert area.name == "12.4 square miles near Austin, TX"
+    assert read_area(polygon=polygon(DOWNTOWN), name="Downtown").name == "Downtown"
+
+
+def test_the_limit_is_the_installations_own() -> None:
+    with pytest.raises(InvalidInput, match="more than 5"):
+        read_area(polygon=polygon(DOWNTOWN), largest_square_miles=5)
+
+
+def test_a_hole_is_no_part_of_the_area_and_the_edge_is() -> None:
+    area = read_area(polygon=polygon(DOWNTOWN, square(-97.74, 30.27, 0.01)))
+    lat = np.array([30.26, 30.275, 30.25, 30.24])
+    lng = np.array([-97.73, -97.735, -97.73, -97.73])
+    assert area.holds(lat, lng).tolist() == [True, False, True, False]
+    assert area.square_miles == pytest.approx(12.37 - 0.41, rel=0.01)
+
+
+@given(st.floats(-116, -82), st.floats(34, 45), st.floats(0.001, 0.1), st.floats(0.001, 0.1), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_a_stored_area_finds_the_same_places_as_the_drawn_one(
+    west: float, south: float, wide: float, high: float, seed: int
+) -> None:
+    """A rectangle holds what its sides say, its cells of the grid miss none, and it survives being stored."""
+    east, north = west + wide, south + high
+    drawn = read_polygon(polygon(ring((west, south), (east, south), (east, north), (west, north))))
+    area = read_area(polygon=drawn.geojson)
+    again = stored_area(area.kind, area.name, json.loads(json.dumps(area.spec)))
+    random = np.random.default_rng(seed)
+    lat, lng = random.uniform(south - high, north + high, 200), random.uniform(west - wide, east + wide, 200)
+    inside = (lat >= south) & (lat <= north) & (lng >= west) & (lng <= east)
+    assert area.holds(lat, lng).tolist() == again.holds(lat, lng).tolist() == inside.tolist()
+    cells = area.params()
+    row, column = np.floor((lat + 90) * 200), np.floor((lng + 180) * 200)
+    in_cells = (row >= cells["south"]) & (row <= cells["north"]) & (column >= cells["west"]) & (column <= cells["east"])
+    assert not (inside & ~in_cells).any()
