@@ -6,25 +6,40 @@ The server is the embedded one, shared by all test processes of a run, unless PE
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ground import BROKER, BROKER_ID, MASTER_KEY, ORG, START, database_named, fresh_database, hash_of_schema
-from penstock import assembly, onboarding
+from ground import (
+    MASTER_KEY,
+    START,
+    admin,
+    clone_database,
+    database_named,
+    fresh_database,
+    hash_of_onboarding,
+    hash_of_schema,
+    onboard,
+    scratch,
+)
+from penstock import assembly
 from penstock.core import clock, embedded
 from penstock.core.context import Context
 from penstock.core.settings import Settings
 from penstock.schema import migrate
+from penstock.town.server import Town
+from townhouse import Townhouse
 
 
 @pytest.fixture(scope="session")
@@ -33,32 +48,69 @@ def server_url() -> Iterator[str]:
     if url := os.environ.get("PENSTOCK_TEST_DATABASE_URL"):
         yield url
         return
-    home = Path(os.environ.get("PENSTOCK_TEST_HOME", Path(tempfile.gettempdir()) / f"penstock-tests-{os.geteuid()}"))
+    home = Path(os.environ.get("PENSTOCK_TEST_HOME", scratch() / f"penstock-tests-{os.geteuid()}"))
     with embedded.embedded_server(home) as server:
-        yield server.url("postgres")
+        url = server.url("postgres")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):  # nothing here lives for long
+            admin(url, f"alter system set {setting} = off")
+        admin(url, "select pg_reload_conf()")
+        yield url
 
 
 @pytest.fixture(scope="session")
 def template_database(server_url: str) -> str:
-    """A migrated database to clone; made once for each state of the schema, whichever process comes first."""
-    name = "penstock_template_" + str(abs(hash_of_schema()))[:12]
-    lock = Path(tempfile.gettempdir()) / f"{name}.lock"
-    with lock.open("w") as file:
+    """A migrated database to clone."""
+
+    def make(name: str) -> None:
+        admin(server_url, f"create database {name}")
+        migrate.upgrade(database_named(server_url, name))
+
+    return _made_once(server_url, f"penstock_template_{hash_of_schema():020}", make)
+
+
+@pytest.fixture(scope="session")
+def template_with_org(server_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database to clone in which org 1 (Acme) has its broker Bea and her numbers, all since START."""
+
+    def make(name: str) -> None:
+        clone_database(server_url, template_database, name)
+        with clock.held_at(START):
+            asyncio.run(onboard(_settings(tmp_path_factory.mktemp("home")), database_named(server_url, name)))
+
+    return _made_once(server_url, f"penstock_org_{hash_of_onboarding():020}", make)
+
+
+def _made_once(server_url: str, name: str, make: Callable[[str], None]) -> str:
+    """The name of a template database, made by whichever process comes first."""
+    with (Path(tempfile.gettempdir()) / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with psycopg.connect(server_url, autocommit=True) as connection:
             known = connection.execute("select datistemplate from pg_database where datname = %s", [name]).fetchone()
-            if known is None or not known[0]:
-                connection.execute(f"drop database if exists {name} with (force)")
-                connection.execute(f"create database {name}")
-                migrate.upgrade(database_named(server_url, name))
-                connection.execute(f"alter database {name} with is_template true")
+        if known is None or not known[0]:
+            admin(server_url, f"drop database if exists {name} with (force)")
+            make(name)
+            admin(server_url, f"alter database {name} with is_template true")
+            _drop_unused(server_url)
     return name
 
 
+def _drop_unused(server_url: str) -> None:
+    """Drop the templates that no run has asked for in a day: of schemas that were changed since."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        known = connection.execute("select datname from pg_database where datistemplate and datname like 'penstock%'")
+        for (name,) in known.fetchall():
+            lock = Path(tempfile.gettempdir()) / f"{name}.lock"
+            if not lock.exists() or time.time() - lock.stat().st_mtime > 86_400:
+                connection.execute(f"alter database {name} with is_template false")
+                connection.execute(f"drop database {name} with (force)")
+
+
 @pytest.fixture
-def database(server_url: str, template_database: str) -> Iterator[str]:
-    """Connection string of a migrated, empty database of this test alone."""
-    with fresh_database(server_url, template_database) as url:
+def database(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
+    """Connection string of a migrated database of this test alone; org 1 is in it if the test has a Context of it."""
+    with_org = not {"ctx", "town_ctx"}.isdisjoint(request.fixturenames)
+    template = request.getfixturevalue("template_with_org" if with_org else "template_database")
+    with fresh_database(server_url, template) as url:
         yield url
 
 
@@ -72,7 +124,11 @@ def held_clock() -> Iterator[datetime]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a demo installation without vendors."""
-    return Settings(environment="demo", home=tmp_path, master_key=SecretStr(MASTER_KEY))
+    return _settings(tmp_path)
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(environment="demo", home=home, master_key=SecretStr(MASTER_KEY))
 
 
 @pytest.fixture
@@ -83,14 +139,10 @@ async def bare_ctx(database: str, settings: Settings, held_clock: datetime) -> A
 
 
 @pytest.fixture
-async def ctx(bare_ctx: Context) -> Context:
+async def ctx(database: str, settings: Settings, held_clock: datetime) -> AsyncIterator[Context]:
     """A Context with org 1 (Acme) and its broker Bea."""
-    await onboarding.ensure_org(bare_ctx, 1, ORG)
-    await onboarding.add_broker(bare_ctx, 1, BROKER, broker_id=BROKER_ID)
-    await onboarding.add_numbers(
-        bare_ctx, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")]
-    )
-    return bare_ctx
+    async with assembly.context(settings, database) as ctx:
+        yield ctx
 
 
 @pytest.fixture
@@ -100,26 +152,25 @@ async def db(ctx: Context) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+@pytest.fixture(scope="session")
+def townhouse() -> Iterator[Townhouse]:
+    """Where the towns of this process come from."""
+    house = Townhouse()
+    yield house
+    house.close()
+
+
 @pytest.fixture
-def town(held_clock: datetime) -> Iterator[Any]:
+def town(townhouse: Townhouse, held_clock: datetime) -> Iterator[Town]:
     """A running town with seed 7, its clock at START."""
-    import httpx
-
-    from penstock.town.server import start_town
-
-    with start_town(seed=7) as running:
+    with townhouse.town(seed=7) as running:
         httpx.put(f"{running.http_url}/town/clock", json={"now": START.isoformat()}).raise_for_status()
         yield running
 
 
 @pytest.fixture
-async def town_ctx(database: str, settings: Settings, town: Any) -> AsyncIterator[Context]:
+async def town_ctx(database: str, settings: Settings, town: Town) -> AsyncIterator[Context]:
     """A Context whose vendors are the town: org 1, broker Bea, her numbers."""
     pointed = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
     async with assembly.context(pointed, database) as made:
-        await onboarding.ensure_org(made, 1, ORG)
-        await onboarding.add_broker(made, 1, BROKER, broker_id=BROKER_ID)
-        await onboarding.add_numbers(
-            made, 1, BROKER_ID, [("+18135550100", "FL", "pn-fl"), ("+12155550100", "PA", "pn-pa")]
-        )
         yield made

@@ -31,7 +31,7 @@ import yaml
 from sqlalchemy import text
 
 from factories import make_contactable
-from ground import BROKER, BROKER_ID, MASTER_KEY, ORG, START, admin, database_named
+from ground import BROKER, BROKER_ID, MASTER_KEY, ORG, START, admin, clone_database, database_named
 from penstock import assembly, onboarding
 from penstock.cli import app
 from penstock.cli.doctor import face_names
@@ -242,7 +242,7 @@ def run_sql(url: str, block: Block) -> None:
 def lived_in(server_url: str, template_database: str, vendors: dict[str, str]) -> Iterator[str]:
     """The name of a database in which things have happened: leads came in, letters left through the gate."""
     name = f"t_docs_{uuid.uuid4().hex[:12]}"
-    admin(server_url, f"create database {name} template {template_database}")
+    clone_database(server_url, template_database, name)
     with pytest.MonkeyPatch.context() as patched, clock.held_at(START):
         for variable, value in vendors.items():
             patched.setenv(variable, value)
@@ -272,7 +272,7 @@ async def _live(url: str) -> None:
 def lived_in_copy(server_url: str, lived_in: str) -> Iterator[str]:
     """Connection string of a copy of it, with two items in its DLQ."""
     name = f"t_docs_{uuid.uuid4().hex[:12]}"
-    admin(server_url, f"create database {name} template {lived_in}")
+    clone_database(server_url, lived_in, name)
     url = database_named(server_url, name)
     with psycopg.connect(url) as connection:
         for entry in (1, 2):

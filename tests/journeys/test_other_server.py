@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from test_kill import GRADE, finish, start
 
-from ground import fresh_database
+from ground import fresh_database, scratch
 from penstock.schema import migrate
 from penstock.town.server import start_town
 
@@ -41,7 +41,7 @@ def programs() -> Path:
 @pytest.fixture(scope="module")
 def other_server() -> Iterator[str]:
     """A throw-away cluster of the system's PostgreSQL, on a socket of its own."""
-    home = Path(tempfile.mkdtemp(prefix="penstock-pg-", dir="/tmp"))
+    home = Path(tempfile.mkdtemp(prefix="penstock-pg-", dir=scratch()))
     user: dict[str, Any] = {}
     if os.geteuid() == 0:  # the server refuses to run as root
         owner = pwd.getpwnam("postgres")
