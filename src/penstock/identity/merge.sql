@@ -50,27 +50,29 @@ select set_config('work_mem', '64MB', true);
 select pg_advisory_xact_lock(hashtextextended('identity.merge', cast(:org_id as int)));
 
 -- name: known_places
--- Every living property that holds any key of the file, with all its keys. A shared address (see insert_properties) is none.
+-- Every living property that holds any key of the file, with its own keys. A shared address (see insert_properties) is none.
+-- Keys that are not there are left out by name: without statistics of a young table the plan would walk it once for each.
 with held as (
-  select p.id from keyed k join app.properties p on p.mak = k.mak where p.merged_into is null
+  select p.id from keyed k join app.properties p on p.mak = k.mak where k.mak is not null and p.merged_into is null
   union
   select p.id from keyed k join app.properties p
       on p.state = split_part(k.apn_key, '/', 1) and p.county = split_part(k.apn_key, '/', 2) and p.apn = split_part(k.apn_key, '/', 3)
-   where p.merged_into is null
+   where k.apn_key is not null and p.merged_into is null
   union
-  select p.id from keyed k join app.properties p on p.addr_hash = k.addr_hash where p.merged_into is null
+  select p.id from keyed k join app.properties p on p.addr_hash = k.addr_hash where k.addr_hash is not null and p.merged_into is null
   union
-  select v.property_id from keyed k join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = k.vendor
+  select v.property_id from keyed k join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = k.vendor where k.vendor is not null
 )
 select p.id, p.mak, case when p.apn is not null and p.state is not null and p.county is not null then p.state || '/' || p.county || '/' || p.apn end as apn_key,
-       case when p.addr_hash not like 'shared:%' then p.addr_hash end as addr_hash,
-       coalesce(array_agg(v.vendor_record_id) filter (where v.vendor_record_id is not null), '{}') as vendors
-  from held h
-  join app.properties p on p.id = h.id
-  left join app.property_vendor_ids v on v.property_id = p.id and v.source = cast(:source as text)
-   and v.vendor_record_id in (select vendor from keyed)
- group by p.org_id, p.id
+       case when p.addr_hash not like 'shared:%' then p.addr_hash end as addr_hash
+  from held h join app.properties p on p.id = h.id
  order by p.id;
+
+-- name: known_names
+-- The source's ids in the file that places bear already.
+select distinct v.property_id, v.vendor_record_id
+  from keyed k join app.property_vendor_ids v on v.source = cast(:source as text) and v.vendor_record_id = k.vendor
+ where k.vendor is not null;
 
 -- name: analyze_placed
 analyze placed;

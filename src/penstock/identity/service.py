@@ -3,6 +3,7 @@
 `open_staging`, COPY into `incoming` (columns `STAGED`), then `merge_staged`; all in one transaction of the caller.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -123,8 +124,11 @@ async def _run(db: AsyncConnection, names: tuple[str, ...], known: Mapping[str, 
 
 async def _place(db: AsyncConnection, source: str) -> None:
     """Decide by the cascade which place each row is, and bring the answer back as the tables `placed` and `claimed`."""
+    names: defaultdict[int, list[str]] = defaultdict(list)
+    for row in await rows(db, SQL["known_names"], source=source):
+        names[row["property_id"]].append(row["vendor_record_id"])
     cascade = Cascade(
-        Known(row["id"], row["mak"], row["apn_key"], row["addr_hash"], tuple(row["vendors"]))
+        Known(row["id"], row["mak"], row["apn_key"], row["addr_hash"], tuple(names.get(row["id"], ())))
         for row in await rows(db, SQL["known_places"], source=source)
     )
     placed: list[Placed] = []
