@@ -152,6 +152,7 @@ NEXT: dict[str, tuple[str, ...]] = {
     "usage_recorded": ("billing.usage",),
     "usage_reported": (),
     "subscription_changed": ("scans", "billing.usage"),
+    "payment_event_received": ("billing.usage",),
     "property_merged": ("scoring",),
     "raw_loads_received": ("intake.promotion",),
     "companies_merged": ("intake.leads", "scrape", "signals"),
@@ -214,11 +215,13 @@ class Slot:
 
 TIMETABLE: tuple[Slot, ...] = (
     Slot("refresh_contactable", time(5, 30), "penstock.insight.refresh:refresh"),
+    Slot("rescore_places", time(3, 30), "penstock.contagion.passes:rescore"),
     Slot("learn_chances", time(4, 45), "penstock.sales:learn"),
     Slot("open_windows", time(5, 15), "penstock.signals.tasks:open_windows"),
     Slot("make_campaigns", time(5, 45), "penstock.outreach.campaigns:make_due", weekdays_only=True),
     Slot("feed_campaigns", time(6, 0), "penstock.outreach.feeder:feed", weekdays_only=True),
     Slot("month_partitions", time(1, 0), "penstock.sweep:make_partitions"),
+    Slot("reconcile_usage", time(2, 30), "penstock.billing.reconcile:reconcile_usage"),
     Slot("issue_invoices", time(2, 0), "penstock.billing.tasks:issue_month", day_of_month=1),
 )
 

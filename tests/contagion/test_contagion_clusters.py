@@ -107,7 +107,7 @@ def test_a_property_lies_in_the_cluster_of_the_nearest_permit() -> None:
     homes = properties([(0, 0), (0, 12), (15, 15)])
     filed = permits([(0, 0)] * 3 + [(0, 13)] * 3 + [(0, 11)])
     found = found_in(filed)
-    assert cluster_of(homes, filed, found, 250).tolist() == [0, 1, -1]
+    assert cluster_of(homes, filed, found.member, 250).tolist() == [0, 1, -1]
 
 
 @settings(max_examples=80, deadline=None)

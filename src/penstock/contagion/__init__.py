@@ -7,17 +7,22 @@ facts give the same answer to the bit, however the work is cut up; and nothing t
 
 from penstock.contagion.arrays import Reach
 from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
+from penstock.contagion.load import Loaded, load
+from penstock.contagion.passes import Scored, rescore, score_due
 from penstock.contagion.reasons import Reason, Verdict
 from penstock.contagion.score import Known, Tier, Weights
 from penstock.contagion.states import BOXES
+from penstock.contagion.verdicts import verdicts
 
 __all__ = [
     "BOXES",
     "UNITED_STATES",
     "Flaw",
     "Known",
+    "Loaded",
     "Reach",
     "Reason",
+    "Scored",
     "Tier",
     "Verdict",
     "Weights",
@@ -25,4 +30,8 @@ __all__ = [
     "earth_centred",
     "feet",
     "flaws",
+    "load",
+    "rescore",
+    "score_due",
+    "verdicts",
 ]

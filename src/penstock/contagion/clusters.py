@@ -10,10 +10,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from penstock.contagion.arrays import Flags, Floats, Ints, Reach, Rows
-from penstock.contagion.field import prepare
+from penstock.contagion.arrays import Flags, Floats, Ints, Rows
 from penstock.contagion.geometry import chord, degrees, earth_centred, feet
-from penstock.contagion.neighbours import feel
 from penstock.core.errors import InvalidInput
 
 _HAIR = 1 + 1e-9
@@ -114,15 +112,25 @@ def keep_ids(found: Found, permits: Rows, previous: Rows, next_id: int) -> Rows:
     return clusters
 
 
-def cluster_of(properties: Rows, permits: Rows, found: Found, radius_ft: float) -> Ints:
-    """The cluster each property lies in, by position: that of the nearest clustered permit in the radius; -1: none."""
-    inside = np.flatnonzero(found.member >= 0)
-    nobody = np.full(len(inside), -1, dtype=np.int64)
-    reach = Reach(near_ft=min(radius_ft, 100.0), block_ft=min(radius_ft, 500.0), area_ft=radius_ft)
-    last = int(permits["day"][inside].max()) if len(inside) else 0
-    all_of_them = Reach(reach.near_ft, reach.block_ft, radius_ft, window_days=last + 100_000)
-    nearest = feel(properties, prepare(properties, permits[inside], nobody, as_of=last, reach=all_of_them))["nearest"]
-    found_in: Ints = np.append(found.member[inside], -1)[nearest]
+def cluster_of(properties: Rows, permits: Rows, member: Ints, radius_ft: float) -> Ints:
+    """The cluster each property lies in: that of the nearest permit of a cluster within the radius; -1: none.
+
+    `member`: the cluster of each permit, -1: of none. Of several just as near, the lowest counts.
+    """
+    found_in = np.full(len(properties), -1, dtype=np.int64)
+    inside = np.flatnonzero(member >= 0)
+    inside = inside[np.argsort(member[inside], kind="stable")]
+    if not len(inside) or not len(properties):
+        return found_in
+    xyz, first = np.unique(earth_centred(permits["lat"][inside], permits["lng"][inside]), axis=0, return_index=True)
+    label, tree, here = member[inside][first], cKDTree(xyz), earth_centred(properties["lat"], properties["lng"])
+    away, nearest = tree.query(here, k=2, distance_upper_bound=chord(radius_ft) * _HAIR)
+    near = np.flatnonzero(away[:, 0] <= chord(radius_ft))
+    found_in[near] = label[nearest[near, 0]]
+    for row in near[away[near, 1] <= away[near, 0] * _HAIR]:
+        around = np.asarray(tree.query_ball_point(here[row], away[row, 0] * _HAIR), dtype=np.int64)
+        metres = np.sqrt(np.square(xyz[around] - here[row]).sum(axis=1))
+        found_in[row] = label[around[metres == metres.min()]].min()
     return found_in
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from penstock.contagion.arrays import PERMIT, PROPERTY, Floats, Ints, Reach, Rows, years
 from penstock.contagion.geometry import earth_centred
@@ -23,6 +24,7 @@ class Field:
 
     reach: Reach
     xyz: Floats  # earth-centred metres
+    tree: cKDTree  # over them
     index: Ints  # position among the permits as given
     id: Ints
     day: NDArray[np.int32]
@@ -36,7 +38,11 @@ class Field:
     def only(self, positions: Ints) -> Field:
         """The same field with these permits alone, for a part of the map."""
         columns = ("xyz", "index", "id", "day", "owner", "contractor", "replaced_year", "weight")
-        return replace(self, **{name: getattr(self, name)[positions] for name in columns})
+        return replace(
+            self,
+            tree=cKDTree(self.xyz[positions]),
+            **{name: getattr(self, name)[positions] for name in columns},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,11 @@ def prepare(
     owner[own >= 0] = properties["id"][own[own >= 0]]
     inside = np.flatnonzero(known & (permits["day"] > as_of - reach.window_days))
     age = as_of - permits["day"][inside].astype(np.int64)
+    xyz = earth_centred(permits["lat"][inside], permits["lng"][inside])
     return Field(
         reach=reach,
-        xyz=earth_centred(permits["lat"][inside], permits["lng"][inside]),
+        xyz=xyz,
+        tree=cKDTree(xyz),
         index=inside,
         id=permits["id"][inside],
         day=permits["day"][inside],

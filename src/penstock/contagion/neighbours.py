@@ -34,10 +34,9 @@ def feel(properties: Rows, field: Field, *, chunk: int = CHUNK, max_pairs: int =
         return made
     xyz = earth_centred(properties["lat"], properties["lng"])
     order = z_order(properties["lat"], properties["lng"])
-    tree = cKDTree(field.xyz)
     weights = distance_weights(field.reach)
     for start in range(0, len(order), chunk):
-        for rows, found in _pairs(xyz, order[start : start + chunk], tree, chord(field.reach.area_ft), max_pairs):
+        for rows, found in _pairs(xyz, order[start : start + chunk], field.tree, chord(field.reach.area_ft), max_pairs):
             others = found[field.owner[found["j"]] != properties["id"][rows][found["i"]]]
             _sum_up(made, rows, others, field, weights)
     return made

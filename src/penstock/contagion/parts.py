@@ -51,10 +51,9 @@ def parts_of(properties: Rows, field: Field, labels: Ints) -> Iterator[Part]:
     if not len(properties):
         return
     xyz = earth_centred(properties["lat"], properties["lng"])
-    tree = cKDTree(field.xyz) if len(field.index) else None
     order = np.argsort(labels, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
-        yield Part(rows, properties[rows], field.only(_halo(xyz[rows], tree, field.reach)))
+        yield Part(rows, properties[rows], field.only(_halo(xyz[rows], field.tree, field.reach)))
 
 
 def by_cell(properties: Rows, resolution: int = RESOLUTION) -> Ints:
@@ -74,10 +73,8 @@ def by_stretch(properties: Rows, stretches: int) -> Ints:
     return labels
 
 
-def _halo(points: Floats, tree: cKDTree | None, reach: Reach) -> Ints:
+def _halo(points: Floats, tree: cKDTree, reach: Reach) -> Ints:
     """Positions of all permits in the box around the points, widened by the reach: a few too many do no harm."""
-    if tree is None:
-        return np.zeros(0, dtype=np.int64)
     low, high = points.min(axis=0), points.max(axis=0)
     half = (high - low) / 2 + chord(reach.area_ft) * _MARGIN
     cube = np.asarray(tree.query_ball_point((low + high) / 2, half.max(), p=np.inf), dtype=np.int64)

@@ -53,6 +53,9 @@ class Verdict:
     scoring_version: str
     data_sources_used: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    nearest_permit_address: str | None = None
+    nearest_permit_date: date | None = None
+    neighbor_contractor_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

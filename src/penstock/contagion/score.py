@@ -24,6 +24,7 @@ FACTS = np.dtype(
         ("refinanced", "<i1"),  # lately refinanced, or a line of credit opened
         ("damage", "<f8"),  # 0–100 as seen on live pictures; NaN: none looked at
         ("life_left_years", "<f8"),  # as seen on live pictures; NaN: none looked at
+        ("disputed", "?"),  # who looked at the pictures saw very different things
         ("covered", "?"),  # permits of this place are on record, so that "none nearby" means none
     ]
 )
@@ -143,6 +144,7 @@ def score(felt: Rows, facts: Rows, weights: Weights, *, as_of: int) -> Rows:
     made["confidence"] = np.digitize(
         known_weight / (weights.contagion + weights.age_match + weights.financial + weights.visual), [0.6, 0.85]
     )
+    made["confidence"] -= facts["disputed"] & (made["confidence"] > Confidence.LOW)
     made["action"] = _action(made)
     return made
 

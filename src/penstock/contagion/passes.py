@@ -1,0 +1,217 @@
+"""Brings the scores of an org up to date: everything on the first work of a day, later only what a change can reach.
+
+One transaction under one lock. The changes are read first and the facts after them, so what changes in between is taken
+in now or noted as a change for the next time, never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from penstock import journey
+from penstock.contagion import around, cluster_store, store
+from penstock.contagion.arrays import Ints, Rows
+from penstock.contagion.clusters import cluster_of
+from penstock.contagion.field import Field, prepare
+from penstock.contagion.load import (
+    SQL,
+    Places,
+    Progress,
+    all_permits,
+    all_places,
+    cities,
+    day_number,
+    positions,
+    silent,
+)
+from penstock.contagion.neighbours import measure
+from penstock.contagion.rules import Rules, rules_of
+from penstock.contagion.score import score
+from penstock.core.context import Context
+from penstock.core.db import execute, one, rows, scalar
+from penstock.core.errors import InvalidInput
+from penstock.playbook import Playbook
+
+FEW = 50  # changes that are always looked at one by one …
+FEW_OF = 1_000  # … and one in so many places; more are quicker done all at once
+CHUNK = 65_536  # places that are measured while those before are written
+LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a pass did: places and permits it looked at, and how many scores differ from before."""
+
+    properties: int
+    permits: int
+    changed: int
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What places are measured against: the permits around, and which of them are in a cluster."""
+
+    rules: Rules
+    as_of: date
+    permits: Rows
+    field: Field
+    clusters: Ints  # id of the cluster of each permit; -1
+
+
+async def score_due(
+    ctx: Context, org_id: int, playbook: Playbook, *, full: bool = False, progress: Progress = silent
+) -> Scored:
+    """Take in all that came or changed; gives what was done for `playbook`. `full`: score every place anew.
+
+    Raises InvalidInput for a playbook without a territory.
+    """
+    rules_of(playbook)
+    done = await bring_up_to_date(ctx, org_id, full=full, progress=progress)
+    if playbook.name not in done:
+        raise InvalidInput(f"the playbook {playbook.name} is not among those of this installation")
+    return done[playbook.name]
+
+
+async def rescore(ctx: Context, org_id: int, slot: datetime | None = None) -> dict[str, int]:
+    """The daily pass of the timetable: every place with the new day, and the clusters. Gives counts by playbook."""
+    if not await worth_while(ctx, org_id):
+        return {}
+    done = await bring_up_to_date(ctx, org_id)
+    return {name: scored.properties for name, scored in done.items()}
+
+
+async def worth_while(ctx: Context, org_id: int) -> bool:
+    """Has the org permits, or scores already? Without either there is nothing that a neighbour could say."""
+    if not any(book.territory for book in ctx.playbooks.values()):
+        return False
+    async with ctx.db.tenant(org_id) as db:
+        return bool(await scalar(db, SQL["anything_on_record"]))
+
+
+async def forget_changes(ctx: Context, org_id: int) -> None:
+    """Drop what was noted for an org that has nothing to score by: its first pass reads everything anyway."""
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["lock"], org_id=org_id)
+        await execute(db, SQL["forget_changes"], ids=[row["id"] for row in await rows(db, SQL["change_ids"])])
+
+
+async def bring_up_to_date(
+    ctx: Context, org_id: int, *, full: bool = False, progress: Progress = silent
+) -> dict[str, Scored]:
+    """Score for all playbooks with a territory, for they share the changes."""
+    rules = [rules_of(book) for book in ctx.playbooks.values() if book.territory]
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["lock"], org_id=org_id)
+        today: date = await scalar(db, SQL["today"], org_id=org_id)
+        changes = await rows(db, SQL["change_ids"])
+        done = {each.playbook: await _one(db, org_id, each, today, full, progress) for each in rules}
+        if changes:
+            await execute(db, SQL["forget_changes"], ids=[row["id"] for row in changes])
+        worked = [name for name, scored in done.items() if scored.full or scored.properties or scored.changed]
+        await journey.announce(db, org_id, [_event(name, done[name]) for name in worked])
+    return done
+
+
+def _event(playbook: str, scored: Scored) -> journey.Event:
+    counts = {"properties": scored.properties, "permits": scored.permits, "changed": scored.changed}
+    return journey.Event("places_scored", None, "contagion", {"playbook": playbook, "full": scored.full, **counts})
+
+
+async def _one(db: AsyncConnection, org_id: int, rules: Rules, today: date, full: bool, progress: Progress) -> Scored:
+    run = await one(db, SQL["run"], playbook=rules.playbook)
+    stamp = store.Stamp(org_id, rules.playbook, today, rules.weights.version)
+    towns = await cities(db, org_id)
+    items = int(await scalar(db, SQL["count_changes"]))
+    other_rules = run is None or run["scoring_version"] != rules.weights.version
+    if full or other_rules or run is None or run["scored_on"] != today or list(run["cities"]) != towns:
+        return await _full(db, stamp, rules, towns, progress, all_anew=other_rules)
+    if items > max(FEW, run["properties"] // FEW_OF):
+        return await _full(db, stamp, rules, towns, progress)
+    return await _incremental(db, stamp, rules, towns) if items else Scored(0, 0, 0)
+
+
+async def _full(
+    db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str], progress: Progress, all_anew: bool = False
+) -> Scored:
+    """Every place; what is measured and what is written overlap."""
+    found = await all_permits(db, rules, stamp.scored_on)
+    places = await all_places(db, towns, progress)
+    own = positions(found.owner, places.properties)
+    clusters = await cluster_store.renew(db, stamp, rules, found.permits, own, places.properties)
+    field = prepare(places.properties, found.permits, own, as_of=day_number(stamp.scored_on), reach=rules.reach)
+    ground = Ground(rules, stamp.scored_on, found.permits, field, clusters)
+    await execute(db, SQL["stage"])
+    changed, done, after, counted = 0, 0, -1, np.zeros(0, dtype=np.int64)
+    async for fresh in _ahead(ground, places):
+        done += len(fresh)
+        upto = LAST if done == len(places.properties) else int(fresh["property_id"][-1])
+        there = await store.between(db, rules.playbook, after, upto)
+        changed += await store.write(db, stamp, fresh, there, all_anew=all_anew)
+        counted, after = np.append(counted, fresh["cluster_id"][fresh["cluster_id"] > 0]), upto
+        progress("scoring", done)
+    if not done:
+        there = await store.between(db, rules.playbook, -1, LAST)
+        changed = await store.write(db, stamp, np.zeros(0, dtype=store.SCORE), there)
+    await cluster_store.count(db, rules.playbook, counted)
+    counts = {"properties": done, "permits": len(found.permits)}
+    await execute(
+        db, SQL["keep_run"], org_id=stamp.org_id, playbook=rules.playbook, scored_on=stamp.scored_on,
+        version=stamp.version, cities=towns, **counts,
+    )  # fmt: skip
+    return Scored(done, len(found.permits), changed, full=True)
+
+
+async def _ahead(ground: Ground, places: Places) -> AsyncIterator[Rows]:
+    """SCORE rows chunk by chunk, each measured in a thread while the caller works on the one before."""
+    chunks = _chunks(places)
+    following = _begin(ground, chunks)
+    try:
+        while following:
+            fresh = await following
+            following = _begin(ground, chunks)
+            yield fresh
+    finally:
+        if following:
+            with suppress(Exception):
+                await following
+
+
+def _begin(ground: Ground, chunks: Iterator[Places]) -> asyncio.Task[Rows] | None:
+    part = next(chunks, None)
+    return asyncio.create_task(asyncio.to_thread(measured, ground, part)) if part else None
+
+
+def _chunks(places: Places) -> Iterator[Places]:
+    for start in range(0, len(places.properties), CHUNK):
+        cut = slice(start, start + CHUNK)
+        yield Places(places.properties[cut], places.facts[cut], places.versions[cut])
+
+
+def measured(ground: Ground, places: Places) -> Rows:
+    """SCORE rows of places. Pure; the heavy part of a pass."""
+    rules = ground.rules
+    felt = measure(places.properties, ground.field)
+    facts = places.facts.copy()
+    facts["covered"] |= felt["area"] > 0
+    scored = score(felt, facts, rules.weights, as_of=day_number(ground.as_of))
+    clusters = cluster_of(places.properties, ground.permits, ground.clusters, rules.density.radius_ft)
+    return store.stored_form(felt, scored, facts, places.versions, ground.permits["id"], clusters)
+
+
+async def _incremental(db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str]) -> Scored:
+    """Only the places that a change can reach."""
+    local = await around.reached(db, stamp.org_id, rules, towns, stamp.scored_on)
+    ground = Ground(rules, stamp.scored_on, local.permits, local.field, local.clusters)
+    fresh = await asyncio.to_thread(measured, ground, local.places)
+    await execute(db, SQL["stage"])
+    there = await store.of(db, rules.playbook, local.ids)
+    changed = await store.write(db, stamp, fresh, there)
+    return Scored(len(fresh), len(local.permits), changed)
