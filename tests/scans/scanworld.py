@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +27,10 @@ PLACE = text(
       insert into app.contacts (org_id, owner_key, kind, full_name, source)
       values (1, 'test:' || cast(:line1 as text), :kind, 'Ada Sample', 'file') returning id
     )
-    insert into app.properties (org_id, address_line1, city, state, postal_code, addr_hash, lat, lng, source, owner_contact_id)
-    select 1, :line1, :city, :state, :zip, :line1 || :zip, cast(:lat as float8), cast(:lng as float8), 'file', id from owner
+    insert into app.properties (org_id, address_line1, city, state, postal_code, addr_hash, lat, lng, source,
+                                owner_contact_id)
+    select 1, :line1, :city, :state, :zip, :line1 || :zip, cast(:lat as float8), cast(:lng as float8), 'file', id
+      from owner
     returning id
     """
 )
@@ -107,8 +110,6 @@ async def make_places(
 
 
 async def give_score(db: Any, place: int, score: int) -> None:
-    import json
-
     known = {"org_id": 1, "playbook": "roofing", "property_id": place, "total_urgency_score": score}
     await execute(db, SCORE, known=json.dumps(known | {"tier": 2 if score >= 80 else int(score >= 60)}))
 
@@ -116,7 +117,8 @@ async def give_score(db: Any, place: int, score: int) -> None:
 async def subscribe(ctx: Context, tier: str = "professional", trial: int = 0, broker_id: Any = BROKER_ID) -> None:
     """Put a broker into a tier with so many leads of the trial left."""
     statement = """
-        insert into app.subscriptions (org_id, broker_id, tier, trial_leads_remaining) values (1, :broker, :tier, :trial)
+        insert into app.subscriptions (org_id, broker_id, tier, trial_leads_remaining)
+        values (1, :broker, :tier, :trial)
         on conflict (org_id, broker_id) do update
            set tier = excluded.tier, trial_leads_remaining = excluded.trial_leads_remaining
     """
