@@ -6,7 +6,7 @@ A picture can be read again (`wear_of`): that is what the town's vision models d
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import atan, cos, degrees, hypot, pi, radians, sin, sinh
 from random import Random
@@ -34,7 +34,7 @@ class Views:
 
     def __init__(self, dice: Dice, cities: Iterable[City]) -> None:
         self._dice, self._cities = dice, tuple(cities)
-        self._houses: dict[tuple[int, int], list[tuple[City, House]]] = {}
+        self._houses: dict[str, Mapping[tuple[int, int], list[House]]] = {}
 
     def picture(self, lat: float, lng: float, size: int, now: datetime) -> bytes:
         """A JPEG of `size` pixels a side: grass, a road, a roof with as many dark patches as it is worn."""
@@ -53,20 +53,27 @@ class Views:
         return self._dice.weighted({"metal": 0.12, "tile": 0.08}, "material", lat, lng, otherwise="asphalt shingle")
 
     def _house(self, lat: float, lng: float) -> tuple[City, House] | None:
-        if not self._houses:
-            for city in self._cities:
-                for street in city.streets:
-                    for house in street:
-                        self._houses.setdefault(_cell(house.lat, house.lng), []).append((city, house))
         row, column = _cell(lat, lng)
         near = [
-            found
+            (city, house)
+            for city in self._cities
+            if city.reaches(lat, lng)
             for r in (row - 1, row, row + 1)
             for c in (column - 1, column, column + 1)
-            for found in self._houses.get((r, c), ())
+            for house in self._cells(city).get((r, c), ())
+            if meters(house.lat, house.lng, lat, lng) < 6
         ]
-        near = [found for found in near if meters(found[1].lat, found[1].lng, lat, lng) < 6]
         return min(near, key=lambda found: meters(found[1].lat, found[1].lng, lat, lng), default=None)
+
+    def _cells(self, city: City) -> Mapping[tuple[int, int], list[House]]:
+        """The houses of a city by the cell that they stand in."""
+        if city.name not in self._houses:
+            cells: dict[tuple[int, int], list[House]] = {}
+            for street in city.streets:
+                for house in street:
+                    cells.setdefault(_cell(house.lat, house.lng), []).append(house)
+            self._houses[city.name] = cells
+        return self._houses[city.name]
 
 
 def _roofed(city: City, house: House, now: datetime) -> int:

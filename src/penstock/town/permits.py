@@ -117,6 +117,10 @@ class City:
         """The houses by their address line as `places` normalises it."""
         return {places.address(house.line).street: house for street in self.streets for house in street}
 
+    def reaches(self, lat: float, lng: float) -> bool:
+        """True if a place may be in the city: it is within some twenty miles of one of its ZIP codes."""
+        return any(abs(code.lat - lat) < 0.3 and abs(code.lng - lng) < 0.3 for code in self._codes)
+
     def permits(self, now: datetime) -> list[Permit]:
         """What the portal shows at that instant, in the order in which it was applied for."""
         today = now.date()
