@@ -36,6 +36,7 @@ CHORES: tuple[str, ...] = (
     "penstock.scrape.tasks:recover",
     "penstock.outreach.tasks:recover",
     "penstock.voice.tasks:recover",
+    "penstock.billing.usage:recover",
     "penstock.scans.tasks:recover",
     "penstock.insight.alerts:evaluate",
 )

@@ -4,12 +4,15 @@ import pytest
 
 from penstock.insight.alerts import ADVICE, RULES, Readings, judge
 
+DIFFERENCE = {"broker": "Bea", "customer": "cus_1", "day": "2026-11-30", "ours": 3.0, "theirs": 2.0}
 EDGES = [
     ("signatures_failing", Readings(100, 5), Readings(100, 6)),
     ("dlq_deep", Readings(dlq_depth=100), Readings(dlq_depth=101)),
     ("refresh_failed", Readings(), Readings(refresh_error="lock timeout")),
     ("feeder_failed", Readings(), Readings(feeder_error="division by zero")),
     ("duplicate_uploads", Readings(duplicate_uploads=10), Readings(duplicate_uploads=11)),
+    ("usage_refused", Readings(), Readings(usage_refused=1)),
+    ("usage_differs", Readings(usage_differences=()), Readings(usage_differences=(DIFFERENCE,))),
 ]  # fmt: skip
 
 
@@ -17,6 +20,11 @@ EDGES = [
 def test_an_alert_begins_just_above_its_line(name: str, quiet: Readings, loud: Readings) -> None:
     assert judge(quiet) == {}
     assert list(judge(loud)) == [name]
+
+
+def test_a_difference_of_usage_names_customer_and_day() -> None:
+    says = judge(Readings(usage_differences=(DIFFERENCE, DIFFERENCE)))["usage_differs"]
+    assert says == ("usage of Bea (cus_1) on 2026-11-30: 3 in our ledger, 2 at the payment service, and 1 more")
 
 
 def test_nothing_measured_is_nothing_wrong() -> None:

@@ -1,4 +1,4 @@
-"""HTTP: brokers report milestones."""
+"""HTTP: brokers report milestones; subscriptions and usage are put beside it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from penstock.billing import service
+from penstock.billing import service, subscription_endpoints
 from penstock.core.access import Caller, allow
 from penstock.core.db import one
 from penstock.core.errors import NotFound
 
 router = APIRouter()
+router.include_router(subscription_endpoints.router)
 
 
 class Milestone(BaseModel):

@@ -51,13 +51,16 @@ returning e.id, e.lead_id, e.quantity, e.occurred_at, e.withdrawn_at, e.meter_se
 update app.usage_events e
    set meter_state = f.state, meter_error = f.error, worker_id = null, meter_sent_at = case when f.state = 'sent' and e.withdrawn_at is null then app.now() else e.meter_sent_at end
   from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:errors as text[])) f (id, state, error)
- where e.id = f.id and e.meter_state = 'sending' and e.worker_id = cast(:worker as uuid);
+ where e.id = f.id and e.meter_state = 'sending' and e.worker_id = cast(:worker as uuid)
+returning e.id, e.lead_id, e.meter_state, e.withdrawn_at;
 
 -- name: recover
--- Their sender is gone before it could say how it went: they are told again, under the same identifier.
+-- Their sender is gone before it could say how it went, or never signed in (a command): they are told again, under the
+-- same identifier, so that a sender that lives after all does no harm.
 update app.usage_events e set meter_state = case when e.withdrawn_at is null then 'due' else 'sent' end, worker_id = null
  where e.meter_state = 'sending'
-   and (e.worker_id = any(cast(:dead as uuid[])) or exists (select 1 from app.workers w where w.id = e.worker_id and w.stopped_at is not null))
+   and e.worker_id <> cast(:me as uuid)
+   and (e.worker_id = any(cast(:dead as uuid[])) or not exists (select 1 from app.workers w where w.id = e.worker_id and w.stopped_at is null))
 returning e.id;
 
 -- name: retry

@@ -1,7 +1,7 @@
-"""The five alerts: read the numbers, judge them, tell people once when an alert begins and once when it ends."""
+"""The alerts: read the numbers, judge them, tell people once when an alert begins and once when it ends."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -29,6 +29,9 @@ class Readings:
     refresh_error: str | None = None  # of the last run of the 05:30 refresh, None when it went well
     feeder_error: str | None = None  # of the last run of the 06:00 feeder
     duplicate_uploads: int = 0
+    usage_refused: int = 0  # lines of usage that the payment service does not take
+    usage_differences: Sequence[Mapping[str, Any]] = ()  # of the last nightly comparison with the payment service
+    reconcile_error: str | None = None  # of the last nightly comparison, None when it went well
 
 
 def signatures_failing(now: Readings) -> str | None:
@@ -61,6 +64,23 @@ def duplicate_uploads(now: Readings) -> str | None:
     return f"{now.duplicate_uploads} uploads in the last ten minutes repeated one that we already have"
 
 
+def usage_refused(now: Readings) -> str | None:
+    """Whether the payment service refuses usage, so that nobody is charged for it."""
+    return f"{now.usage_refused} lines of usage were refused by the payment service" if now.usage_refused else None
+
+
+def usage_differs(now: Readings) -> str | None:
+    """Whether our ledger and the payment service count differently, or could not be compared."""
+    if now.reconcile_error:
+        return f"the 02:30 comparison of usage failed: {now.reconcile_error}"
+    if not now.usage_differences:
+        return None
+    first = now.usage_differences[0]
+    more = f", and {len(now.usage_differences) - 1} more" if len(now.usage_differences) > 1 else ""
+    counts = f"{first['ours']:g} in our ledger, {first['theirs']:g} at the payment service"
+    return f"usage of {first['broker']} ({first['customer']}) on {first['day']}: {counts}{more}"
+
+
 # The name is what `app.alerts.name` holds and what a receiver of the webhook switches on.
 RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "signatures_failing": signatures_failing,
@@ -68,6 +88,8 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "refresh_failed": refresh_failed,
     "feeder_failed": feeder_failed,
     "duplicate_uploads": duplicate_uploads,
+    "usage_refused": usage_refused,
+    "usage_differs": usage_differs,
 }
 
 # What the person who is woken should do first.
@@ -77,6 +99,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "refresh_failed": "Mend what the error names; it is tried again every ten minutes. The call list is yesterday's.",
     "feeder_failed": "Mend what the error names; it is tried again every ten minutes and made up once.",
     "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
+    "usage_refused": "Look at meter_error in app.usage_events; mend the cause, then `penstock usage retry`.",
+    "usage_differs": "Run `penstock usage reconcile`; correct the named days in the payment service.",
 }
 
 
@@ -118,6 +142,9 @@ async def read(db: AsyncConnection) -> Readings:
         refresh_error=(row["refresh_error"] or "no reason given") if row["refresh_failed"] else None,
         feeder_error=(row["feeder_error"] or "no reason given") if row["feeder_failed"] else None,
         duplicate_uploads=row["duplicate_uploads"],
+        usage_refused=row["usage_refused"],
+        usage_differences=row["usage_differences"] or (),
+        reconcile_error=(row["reconcile_error"] or "no reason given") if row["reconcile_failed"] else None,
     )
 
 

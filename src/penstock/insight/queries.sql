@@ -184,10 +184,13 @@ select (select count(*) from app.signature_checks where at > app.now() - interva
        (select count(*) from app.dlq) as dlq_depth,
        refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
        feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,
+       (select count(*) from app.usage_events where meter_state = 'refused' and withdrawn_at is null) as usage_refused,
+       reconcile.state = 'failed' as reconcile_failed, reconcile.error as reconcile_error, reconcile.result -> 'differences' as usage_differences,
        (select count(*) from app.audit_logs where action = 'refused' and object_type = 'upload' and details ->> 'reason' = 'duplicate' and at > app.now() - interval '10 minutes') as duplicate_uploads
   from (select 1) one
   left join lateral (select state, error from app.timetable_runs where job = 'refresh_contactable' and state <> 'running' order by slot desc limit 1) refresh on true
-  left join lateral (select state, error from app.timetable_runs where job = 'feed_campaigns' and state <> 'running' order by slot desc limit 1) feeder on true;
+  left join lateral (select state, error from app.timetable_runs where job = 'feed_campaigns' and state <> 'running' order by slot desc limit 1) feeder on true
+  left join lateral (select state, error, result from app.timetable_runs where job = 'reconcile_usage' and state <> 'running' order by slot desc limit 1) reconcile on true;
 
 -- name: fire
 -- The unique index on open alerts makes a second worker's insert a no-op: an alert is fired by whoever came first, once.
