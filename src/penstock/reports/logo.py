@@ -10,7 +10,6 @@ from penstock.core.errors import InvalidInput
 
 LARGEST = 200_000  # bytes
 PNG, JPEG, SVG = "image/png", "image/jpeg", "image/svg+xml"
-EXTENSION = {PNG: "png", JPEG: "jpg", SVG: "svg"}
 _FIX = "give a PNG or JPEG, or an SVG of plain shapes, of at most 200 kB"
 _ALLOWED = frozenset(
     {"svg", "g", "defs", "title", "desc", "metadata", "symbol", "use", "path", "rect", "circle", "ellipse", "line",

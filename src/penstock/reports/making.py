@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import journey
+from penstock import contagion, journey
 from penstock.contagion import Reach, Reason, Verdict, Weights
 from penstock.core import clock, dlq
 from penstock.core.context import Context
@@ -22,7 +22,6 @@ from penstock.core.sqlfile import load
 from penstock.playbook import Playbook
 from penstock.reports.around import surroundings
 from penstock.reports.content import Maker, compose, sha256
-from penstock.reports.told import told
 
 SQL = load(__package__)
 BATCH = 200
@@ -103,7 +102,7 @@ async def _contents(
     )  # fmt: skip
     around = {row["id"]: row for row in found}
     pictures = {row["property_id"]: row for row in await rows(db, SQL["pictures"], property_ids=places)}
-    verdicts = await told(db, playbook, org_id, places)
+    verdicts = await contagion.verdicts(db, playbook, org_id, places)
     made_on = clock.now().date()
     contents = {}
     for row in scored:
