@@ -91,6 +91,11 @@ class TownControl:
         """A county's list of properties, as CSV."""
         return (await self._http.get("/town/records", params={"rows": count})).raise_for_status().content
 
+    async def places(self, count: int, city: str = "Austin") -> bytes:
+        """A county's list of the houses of a city whose town hall has a portal, as CSV."""
+        query: dict[str, str | int] = {"rows": count, "city": city}
+        return (await self._http.get("/town/places", params=query)).raise_for_status().content
+
     async def companies(self, count: int) -> bytes:
         """A chamber of commerce's list of companies, as CSV."""
         return (await self._http.get("/town/companies", params={"rows": count})).raise_for_status().content

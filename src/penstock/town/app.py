@@ -39,7 +39,7 @@ def make_app(town: TownState) -> ASGIApp:
     inside = Starlette(
         routes=[
             Mount("/melissa", routes=Melissa(town).routes()),
-            Mount("/batchdata/api/v1", routes=BatchData(town).routes()),
+            Mount("/batchdata/api/v1", routes=BatchData(town, portals.cities.values()).routes()),
             Mount("/vapi", routes=Vapi(town).routes()),
             Mount("/stripe", routes=Stripe(town).routes()),
             Mount("/calcom", routes=CalCom(town).routes()),
@@ -56,7 +56,7 @@ def make_app(town: TownState) -> ASGIApp:
             Mount("/openai/v1", routes=models.openai_routes()),
             Mount("/anthropic/v1", routes=models.anthropic_routes()),
             *NameServer(town).routes(),
-            *Control(town).routes(),
+            *Control(town, portals.cities).routes(),
         ],
         exception_handlers={HTTPException: _detail},
     )

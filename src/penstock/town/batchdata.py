@@ -1,4 +1,4 @@
-"""BatchData: skip trace v1 and the three phone checks.
+"""BatchData: skip trace v1, property search and the three phone checks.
 
 Its habits: one person per request item in request order, numbers of TCPA litigators silently removed unless asked for,
 phone items must be strings, and a `matched: false` that means "no answer" for DNC but "clean" for TCPA.
@@ -6,7 +6,8 @@ phone items must be strings, and a `matched: false` that means "no answer" for D
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ from penstock.town import odds, places
 from penstock.town.clock import stamp
 from penstock.town.faults import Blow
 from penstock.town.people import Household, Person, Phone
+from penstock.town.permits import City
 from penstock.town.places import squeeze
+from penstock.town.property_search import BadSearch, matching, page, record, record_id
 from penstock.town.state import TownState
 from penstock.town.wire import bearer, body_as_object, hurt, ten_digits, text
 
@@ -33,8 +36,9 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class BatchData:
     """The endpoints over one town."""
 
-    def __init__(self, town: TownState) -> None:
+    def __init__(self, town: TownState, cities: Iterable[City]) -> None:
         self._town = town
+        self._cities = tuple(cities)
         self._dice = town.dice
 
     def routes(self) -> list[Route]:
@@ -46,6 +50,7 @@ class BatchData:
         }
         return [
             Route("/property/skip-trace", self.skip_trace, methods=METHODS),
+            Route("/property/search", self.search, methods=METHODS),
             *(
                 Route(f"/phone/{name}", self._phone_check(name, check), methods=METHODS)
                 for name, check in checks.items()
@@ -151,6 +156,30 @@ class BatchData:
             "lastReportedDate": (self._town.clock.now() - age).strftime("%Y-%m-%d"),
         }
 
+    # --- property search ----------------------------------------------------------------------------------------------
+    async def search(self, request: Request) -> Response:
+        """A page of the houses that criteria mean, charged by the record; `take` 0 only counts."""
+        sent = await self._signed(request)
+        if isinstance(sent, Response):
+            return sent
+        criteria = sent.get("searchCriteria")
+        if not isinstance(criteria, dict):
+            return _status(400, "searchCriteria must be an object")
+        try:
+            skip, take = page(sent)
+            found = matching(criteria, self._cities)
+        except BadSearch as error:
+            return _status(400, str(error))
+        if blow := self._town.faults.strike("batchdata", f"property_search {json.dumps(criteria)} {skip} {take}"):
+            return await _hurt(request, blow)
+        shown = found[skip : skip + take]
+        if shown:
+            self._town.truth.bill("batchdata", "property_search", [record_id(self._dice, house) for house in shown])
+        records = [record(self._dice, self._town.world, house) for house in shown]
+        return self._envelope(
+            "properties", records, len(shown), {"resultCount": len(shown), "resultsFound": len(found)}
+        )
+
     # --- phone checks -------------------------------------------------------------------------------------------------
     def _phone_check(self, name: str, check: Callable[[str], dict[str, Any]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -223,6 +252,18 @@ class BatchData:
     # --- the envelope -------------------------------------------------------------------------------------------------
     async def _accepted(self, request: Request) -> dict[str, Any] | Response:
         """The body of an allowed request with its list `requests`, or the vendor's refusal."""
+        sent = await self._signed(request)
+        if isinstance(sent, Response):
+            return sent
+        requests = sent.get("requests")
+        if not isinstance(requests, list) or not requests:
+            return _status(400, "requests must be an array with at least one item")
+        if len(requests) > BATCH:
+            return _status(400, f"requests must contain at most {BATCH} items")
+        return sent
+
+    async def _signed(self, request: Request) -> dict[str, Any] | Response:
+        """The body of an allowed request, or the vendor's refusal."""
         token = bearer(request)
         if request.method != "POST":
             return _status(405, "method not allowed")
@@ -233,22 +274,18 @@ class BatchData:
         if token == "nocredit":
             return _status(402, "credits used up")
         try:
-            sent = await body_as_object(request)
+            return await body_as_object(request)
         except ValueError:
             return _status(400, "the body must be a JSON object")
-        requests = sent.get("requests")
-        if not isinstance(requests, list) or not requests:
-            return _status(400, "requests must be an array with at least one item")
-        if len(requests) > BATCH:
-            return _status(400, f"requests must contain at most {BATCH} items")
-        return sent
 
     async def _nowhere(self, request: Request) -> Response:
         return _status(404, f"no endpoint {request.url.path}")
 
-    def _envelope(self, name: str, found: list[dict[str, Any]], matched: int) -> Response:
+    def _envelope(
+        self, name: str, found: list[dict[str, Any]], matched: int, counts: Mapping[str, int] | None = None
+    ) -> Response:
         now = self._town.clock.now()
-        counts = {
+        counts = counts or {
             "requestCount": len(found),
             "matchCount": matched,
             "noMatchCount": len(found) - matched,

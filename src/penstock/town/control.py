@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from penstock.town import places, records
+from penstock.town import houses, places, records
 from penstock.town.business import describe, lists
 from penstock.town.clock import parse_instant, stamp
 from penstock.town.people import Household
+from penstock.town.permits import City
 from penstock.town.state import TownState, Webhooks
 from penstock.town.wire import body_as_object, ten_digits, text
 
@@ -24,8 +26,9 @@ CSV = "text/csv; charset=utf-8"
 class Control:
     """The control endpoints over one town. Bad input is a 400 with {"detail": …}."""
 
-    def __init__(self, town: TownState) -> None:
+    def __init__(self, town: TownState, cities: Mapping[str, City]) -> None:
         self._town = town
+        self._cities = cities
 
     def routes(self) -> list[Route]:
         """Paths from the root of the town."""
@@ -38,6 +41,7 @@ class Control:
             Route("/town/staff", self.staff, methods=["PUT"]),
             Route("/town/faults", self.faults, methods=["PUT"]),
             Route("/town/records", self.records, methods=["GET"]),
+            Route("/town/places", self.places, methods=["GET"]),
             Route("/town/companies", self.companies, methods=["GET"]),
             Route("/town/companies/truth", self.companies_truth, methods=["GET"]),
             Route("/town/people", self.people, methods=["GET"]),
@@ -106,6 +110,14 @@ class Control:
         """`?rows=1000`: property records of the town's counties as CSV."""
         rows = _rows(request)
         return PlainTextResponse(records.county_file(self._town.dice, self._town.world, rows), media_type=CSV)
+
+    async def places(self, request: Request) -> Response:
+        """`?rows=400&city=Austin`: houses of a city with a portal, street by street, as CSV."""
+        city = self._cities.get(request.query_params.get("city", next(iter(self._cities))))
+        if city is None:
+            raise HTTPException(400, f"city must be one of {', '.join(self._cities)}")
+        found = houses.place_file(self._town.dice, self._town.world, city, _rows(request))
+        return PlainTextResponse(found, media_type=CSV)
 
     async def companies(self, request: Request) -> Response:
         """`?rows=1000`: a list of companies and some of their officers as CSV."""

@@ -57,6 +57,7 @@ PRICES: Final = {
     ("melissa", "contact_verify"): 50,
     ("melissa", "global_email"): 10,
     ("batchdata", "skip_trace"): 150,
+    ("batchdata", "property_search"): 100,
     ("batchdata", "phone_verification"): 10,
     ("batchdata", "phone_dnc"): 2,
     ("batchdata", "phone_tcpa"): 2,

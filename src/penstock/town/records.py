@@ -53,7 +53,11 @@ def _rows(dice: Dice, world: World, rows: int) -> Iterator[list[str]]:
 def clean_row(dice: Dice, world: World, position: int) -> list[str]:
     """One good record, in the ways of writing that a county clerk may have."""
     home = _home(dice, world, position)
-    key = ("record", position)
+    return home_row(dice, home, ("record", position), apn=home.apn, year_built=home.year_built)
+
+
+def home_row(dice: Dice, home: Household, key: tuple[object, ...], *, apn: str, year_built: int) -> list[str]:
+    """The good record of a household."""
     place, code, owner = home.address, home.zip_code, home.owner_of_record
     first, last = owner.first, owner.last
     if dice.chance(TRUST, "trust", *key):
@@ -69,7 +73,7 @@ def clean_row(dice: Dice, world: World, position: int) -> list[str]:
         mailing = [f"PO Box {house}", elsewhere.city.title(), elsewhere.state, elsewhere.code]
     occupied = dice.pick((("N", "No", "n"), ("Y", "Yes", "y"))[home.owner_occupied], "yes", *key)
     row = [
-        home.apn,
+        apn,
         street,
         place.unit.upper(),
         code.city.title(),
@@ -82,7 +86,7 @@ def clean_row(dice: Dice, world: World, position: int) -> list[str]:
         "" if dice.chance(0.04, "blank", *key) else occupied,
         _money(dice, home.value, "value", *key),
         _money(dice, home.equity, "equity", *key),
-        str(home.year_built) if dice.chance(0.96, "year", *key) else "0",
+        str(year_built) if dice.chance(0.96, "year", *key) else "0",
         "Condominium" if place.unit else dice.pick(LAND_USE, "use", *key),
     ]
     shouted = dice.chance(0.25, "capitals", *key)
