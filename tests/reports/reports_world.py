@@ -33,8 +33,9 @@ SCORES: dict[str, Any] = {
     "visual_score": 0, "total_urgency_score": 84, "tier": 2, "confidence": 2, "action": 4, "known": 7, "fresh": False,
     "permits_within_100ft": 1, "permits_within_500ft": 3, "permits_within_quarter_mile": 4,
     "nearest_permit_id": 1, "same_subdivision_permits": 0, "nearest_permit_ft": 84.0, "since": date(2025, 3, 4),
-    "pressure": 2.0, "replaced_year": 2003.0, "contractor_count": 2, "contractor_1": 0, "contractor_2": 0, "contractor_3": 0,
-    "subdivision_year": float("nan"), "installed_year": 2004, "by_permit": False, "roof_age_years": 22,
+    "pressure": 2.0, "replaced_year": 2003.0, "contractor_count": 2, "contractor_1": 0, "contractor_2": 0,
+    "contractor_3": 0, "subdivision_year": float("nan"),
+    "installed_year": 2004, "by_permit": False, "roof_age_years": 22,
     "age_difference_years": 1, "matches_neighbor_age": True, "damage": float("nan"), "life_left_years": float("nan"),
     "cluster_id": 0, "scored_on": DAY, "scoring_version": "v1.0",
 }  # fmt: skip

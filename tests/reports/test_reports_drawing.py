@@ -78,8 +78,8 @@ def test_whatever_is_written_is_shown_and_does_nothing(name: str, street: str) -
     made = page.html(content, LINKS)
     parsed = html.document_fromstring(made)
     assert {element.tag for element in parsed.iter() if isinstance(element.tag, str)} <= {
-        "html", "head", "meta", "title", "style", "body", "main", "header", "p", "strong", "br", "h1", "h2", "div", 
-        "figure", "figcaption", "svg", "circle", "path", "text", "rect", "span", "section", "ul", "li", "b", "table", 
+        "html", "head", "meta", "title", "style", "body", "main", "header", "p", "strong", "br", "h1", "h2", "div",
+        "figure", "figcaption", "svg", "circle", "path", "text", "rect", "span", "section", "ul", "li", "b", "table",
         "thead", "tbody", "tr", "th", "td", "a", "footer", "img",
     }  # fmt: skip
     assert {a.get("href") for a in parsed.iter("a")} == {
