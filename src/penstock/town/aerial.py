@@ -25,7 +25,7 @@ WAITED_YEARS: Final = 24  # by then somebody has replaced it, with a permit or w
 ROOFS: Final = {"asphalt shingle": (126, 122, 120), "metal": (150, 158, 166), "tile": (168, 104, 78)}
 PATCH: Final = (34, 30, 30)
 GRASS: Final = (92, 128, 70)
-ROAD: Final = (176, 174, 170)
+ROAD: Final = (206, 202, 190)
 PATCHES: Final = 26  # on a roof that is worn through
 
 
@@ -109,18 +109,16 @@ def blank(size: int) -> bytes:
 
 def wear_of(content: bytes) -> tuple[float, str]:
     """(wear, material) as a keen eye reads them off a picture of ours; a picture without a roof is (-1, "")."""
+    known = {**ROOFS, "patch": PATCH, "grass": GRASS, "road": ROAD}
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([level for colour in known.values() for level in colour])
     with Image.open(io.BytesIO(content)) as picture:
-        small = picture.convert("RGB").resize((64, 64), Image.Resampling.NEAREST)
-    counts = dict.fromkeys((*ROOFS, "patch"), 0)
-    colours = {**ROOFS, "patch": PATCH}
-    for pixel in zip(*(small.getchannel(band).tobytes() for band in "RGB"), strict=True):
-        name = min(colours, key=lambda n: _apart(colours[n], pixel))
-        if _apart(colours[name], pixel) < 900:
-            counts[name] += 1
-    patches = counts.pop("patch")
-    material = max(counts, key=lambda name: counts[name])
-    roof = patches + counts[material]
-    return (min(1.0, 2.6 * patches / roof), material) if roof > 80 else (-1.0, "")
+        small = picture.convert("RGB").resize((96, 96), Image.Resampling.NEAREST)
+    counted = small.quantize(palette=palette, dither=Image.Dither.NONE).histogram()
+    counts = dict(zip(known, counted, strict=False))
+    material = max(ROOFS, key=lambda name: counts[name])
+    roof = counts["patch"] + counts[material]
+    return (min(1.0, 2.8 * counts["patch"] / roof), material) if roof > 180 else (-1.0, "")
 
 
 def meters(lat: float, lng: float, other_lat: float, other_lng: float) -> float:
@@ -147,7 +145,3 @@ def _cell(lat: float, lng: float) -> tuple[int, int]:
 def _turned(x: float, y: float, half_x: float, half_y: float, turn: float) -> list[tuple[float, float]]:
     corners = ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))
     return [(x + dx * cos(turn) - dy * sin(turn), y + dx * sin(turn) + dy * cos(turn)) for dx, dy in corners]
-
-
-def _apart(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
