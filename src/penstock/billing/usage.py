@@ -29,6 +29,7 @@ from penstock.providers.payments import Payments, Usage
 
 BATCH = 200
 REMEMBERED = timedelta(hours=23)  # identifiers are remembered for a day: an hour is left for clocks that differ
+PATIENCE = 3  # lines in a row that fail before the rest is left for later
 log = structlog.get_logger(__name__)
 
 State = Literal["due", "sent", "refused", "withdrawn"]
@@ -100,14 +101,17 @@ async def _do_batch(desk: Desk) -> tuple[int, bool]:
 async def _tell_all(desk: Desk, room: asyncio.Semaphore, lines: Sequence[RowMapping]) -> Mapping[int, Fate]:
     """One customer's lines, one after the other: the service takes one at a time for a customer and meter.
 
-    After trouble that would meet the next line as well, the rest waits for the next run.
+    When it fails again and again, the rest waits for the next run.
     """
     fates: dict[int, Fate] = {}
+    failed = 0
     async with room:
         counted = await _already_counted(desk, lines)
         for line in lines:
-            fates[line["id"]] = counted.get(line["id"]) or await _tell(desk, line)
-            if fates[line["id"]].again:
+            fate = counted.get(line["id"]) or await _tell(desk, line)
+            fates[line["id"]] = fate
+            failed = failed + 1 if fate.again else 0
+            if failed == PATIENCE:
                 break
     return {line["id"]: fates.get(line["id"]) or Fate(_back(line), again=True) for line in lines}
 
