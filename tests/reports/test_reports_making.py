@@ -10,7 +10,7 @@ from sqlalchemy import text
 from ground import BROKER_ID
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
-from penstock.reports import link_of_lead
+from penstock.reports import link_of_lead, making
 from penstock.reports.firm import Firm, set_firm
 from penstock.reports.tasks import pump
 
@@ -51,7 +51,11 @@ async def test_the_barred_and_the_unscored_get_none_and_a_senseless_row_holds_no
     assert [len(await reports_of(ctx, lead)) for lead in (barred, unscored, senseless, good)] == [0, 0, 0, 1]
     async with ctx.db.tenant(1) as db:
         waiting = await rows(db, text("select stage, item from app.dlq"))
+        await set_scores(db, await property_of(ctx, senseless))
     assert [(row["stage"], row["item"]) for row in waiting] == [("reports", str(senseless))]
+    await making.make(ctx, 1, senseless)
+    async with ctx.db.tenant(1) as db:
+        assert await rows(db, text("select stage from app.dlq")) == [], "what is made waits no more"
 
 
 async def test_a_report_is_made_anew_when_an_owner_would_notice_and_only_then(ctx: Context) -> None:

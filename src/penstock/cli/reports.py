@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from penstock.cli.output import Json, answers, command, escape, print_json, table, writable
+from penstock.cli.output import Json, answers, command, escape, print_json, progress, table, writable
 from penstock.cli.session import session
 from penstock.core.context import Context
 from penstock.core.db import rows, scalar
@@ -38,7 +38,8 @@ async def make(
     async with session() as ctx:
         org_id = ctx.settings.org_id
         if lead is None:
-            count = await making.make_due(ctx, org_id)
+            with progress("reports") as update:
+                count = await making.make_due(ctx, org_id, lambda done: update(done, ""))
             print_json({"made": count}) if json else answers.print(f"{count} reports made")
             return
         made = await making.make(ctx, org_id, await _lead(ctx, lead))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -29,14 +29,15 @@ METRES_A_FOOT = 0.3048
 STAGE = "reports"
 
 
-async def make_due(ctx: Context, org_id: int) -> int:
-    """Make the reports that are due, batch by batch; gives how many were dealt with."""
+async def make_due(ctx: Context, org_id: int, progress: Callable[[int], None] = lambda done: None) -> int:
+    """Make the reports that are due, batch by batch; gives how many were dealt with. `progress` is told on the way."""
     total = 0
     for playbook in ctx.playbooks.values():
         if playbook.territory is None:
             continue
         while done := await _batch(ctx, org_id, playbook):
             total += done
+            progress(total)
     return total
 
 
@@ -54,7 +55,6 @@ async def make(ctx: Context, org_id: int, lead_id: UUID) -> UUID:
         made = await _make(db, org_id, playbook, asked)
         if lead_id not in made:
             raise NotFound("The place of this lead has no coordinates.", fix="penstock explain tells why")
-        await dlq.clear(db, org_id, stage=STAGE, items=[str(lead_id)])
     return made[lead_id]
 
 
@@ -78,6 +78,7 @@ async def _make(db: AsyncConnection, org_id: int, playbook: Playbook, due: Seque
     await _keep_proofs(db, org_id, playbook, contents)
     events = [journey.Event("report_made", lead, stage=STAGE, details={"report": str(kept[lead])}) for lead in kept]
     await journey.announce(db, org_id, events)
+    await dlq.clear(db, org_id, stage=STAGE, items=[str(lead) for lead in kept])
     return kept
 
 
