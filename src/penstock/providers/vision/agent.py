@@ -3,6 +3,7 @@
 Imported only when something is asked: pydantic-ai and the vendors' libraries come with the extra `vision`.
 """
 
+import logging
 from typing import Any, Final
 
 import structlog
@@ -28,6 +29,7 @@ from penstock.providers.vision.words import RoofView, Sight
 
 MAX_TOKENS: Final = 1000
 log = structlog.get_logger(__name__)
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs whole URLs; we log a call ourselves
 
 
 async def look(vendor: str, model: Model, sight: Sight) -> Reply:
