@@ -22,6 +22,7 @@ TITLE = [
     Reason("LIENS", "There are liens on the property", 9),
     Reason("EQUITY", "About 80 % of the value is the owner's", 8),
 ]
+SEEN = Reason("DAMAGE", "Pictures show damage (40 of 100)", 6)
 RIVAL = Reason("CONTRACTORS_NEARBY", "At work close by: RIVAL ROOFS and 2 others", 7)
 
 
@@ -30,9 +31,9 @@ def all_words(content: dict[str, Any]) -> str:
     return " ".join([*told, content["score"]["headline"]])
 
 
-def test_liens_equity_and_other_firms_stay_off_the_page() -> None:
+def test_liens_equity_other_firms_and_guesses_from_pictures_stay_off_the_page() -> None:
     close = Reason("CLOSE_BY", "4 re-roofs within 500 ft since March 2025", 5)
-    content = compose(MAKER, sample.HOME, sample.AROUND, [*TITLE, RIVAL, close], [], made_on=DAY)
+    content = compose(MAKER, sample.HOME, sample.AROUND, [*TITLE, RIVAL, SEEN, close], [], made_on=DAY)
     assert content["score"]["reasons"] == [close.sentence]
     assert "RIVAL" not in str(content) and "liens" not in str(content)
 

@@ -20,10 +20,11 @@ DAYS = "days"  # the key whose values move from day to day and make no new repor
 ABOUT_THE_PLACE = frozenset(
     {
         *("PERMITS_UNKNOWN", "NONE_NEARBY", "CLOSE_BY", "IN_THE_AREA", "NEXT_DOOR", "SAME_SUBDIVISION"),
-        *("AGE_UNKNOWN", "FRESH", "AGE_BY_PERMIT", "AGE_GUESSED", "AGE_OF_BUILDING", "DAMAGE", "WORN"),
+        *("AGE_UNKNOWN", "FRESH", "AGE_BY_PERMIT", "AGE_GUESSED", "AGE_OF_BUILDING"),
     }
 )
-"""Reasons an owner is shown. Liens, equity and other firms' names are not put on a page that travels by mail."""
+"""Reasons an owner is shown. Liens, equity and other firms' names are not put on a page that travels by mail, and what
+a program read in a picture is no finding of damage."""
 MOST_REASONS, MOST_DOTS, MOST_HOMES = 4, 300, 600
 HEADLINES = {
     Tier.HOT: "Worth a look soon",
@@ -204,7 +205,7 @@ def _score(maker: Maker, row: Mapping[Any, Any], reasons: Iterable[Any]) -> dict
             weights.financial,
             Known.FINANCIAL,
         ),
-        ("visual", "Pictures from above", row["visual_score"], weights.visual, Known.VISUAL),
+        ("visual", "Pictures, as a program reads them", row["visual_score"], weights.visual, Known.VISUAL),
     )
     known = sum(weight for _, _, _, weight, flag in parts if row["known"] & flag)
     tier = Tier(row["tier"])
