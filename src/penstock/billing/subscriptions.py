@@ -49,6 +49,12 @@ async def listing(db: AsyncConnection, broker_id: UUID | None = None) -> list[Ro
     return await rows(db, SQL["listing"], broker_id=broker_id)
 
 
+def allowance_of(row: RowMapping) -> Allowance:
+    """What a row of `listing` allows, as a look; who gives leads asks `allowance`."""
+    used, cap = row["monthly_lead_count"], row["monthly_lead_cap"]
+    return standing.allowance(Standing(row["tier"], row["status"], row["trial_leads_remaining"], used, cap))
+
+
 async def show(db: AsyncConnection, broker_id: UUID) -> RowMapping:
     """One of them. Raises NotFound."""
     found = await listing(db, broker_id)
