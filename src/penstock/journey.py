@@ -214,6 +214,7 @@ class Slot:
 
 
 TIMETABLE: tuple[Slot, ...] = (
+    Slot("pull_permits", time(4, 30), "penstock.permits.tasks:pull_permits"),
     Slot("refresh_contactable", time(5, 30), "penstock.insight.refresh:refresh"),
     Slot("rescore_places", time(3, 30), "penstock.contagion.passes:rescore"),
     Slot("learn_chances", time(4, 45), "penstock.sales:learn"),

@@ -9,6 +9,7 @@ EDGES = [
     ("signatures_failing", Readings(100, 5), Readings(100, 6)),
     ("dlq_deep", Readings(dlq_depth=100), Readings(dlq_depth=101)),
     ("refresh_failed", Readings(), Readings(refresh_error="lock timeout")),
+    ("permits_failed", Readings(), Readings(permits_error="austin: it has lost the column issue_date")),
     ("feeder_failed", Readings(), Readings(feeder_error="division by zero")),
     ("duplicate_uploads", Readings(duplicate_uploads=10), Readings(duplicate_uploads=11)),
     ("usage_refused", Readings(), Readings(usage_refused=1)),

@@ -199,7 +199,12 @@ async def test_readings_are_of_their_time(ctx: Context) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "rule"), [("refresh_contactable", "refresh_failed"), ("feed_campaigns", "feeder_failed")]
+    ("job", "rule"),
+    [
+        ("refresh_contactable", "refresh_failed"),
+        ("feed_campaigns", "feeder_failed"),
+        ("pull_permits", "permits_failed"),
+    ],
 )
 async def test_a_failed_slot_alerts_until_a_later_one_succeeds(ctx: Context, job: str, rule: str) -> None:
     assert {stage.job for stage in journey.TIMETABLE} >= {job}

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from penstock.core.errors import InvalidInput
 from penstock.core.http import make_client
+from penstock.intake import cells
 from penstock.intake.reader import BadFile
 from penstock.permits.classify import standard, tally
 from penstock.permits.files import PermitFile
-from penstock.permits.records import Permit, Read, read, subdivision
+from penstock.permits.records import Permit, Read, read
 from penstock.permits.sources import named_sources, parse, source
 from penstock.providers import Account
 from penstock.providers.permits import REGISTRY
@@ -246,7 +247,7 @@ def test_a_source_that_cannot_make_a_permit_is_refused_by_name(text: str) -> Non
     ("changed", "field", "said"),
     [
         ({"permit_number": None}, "permit_number", "is missing"),
-        ({"issue_date": "2071-03-01T00:00:00.000"}, "issued_on", "is not a date between 1700 and today"),
+        ({"issue_date": "2071-03-01T00:00:00.000"}, "issued_on", "is not a date between 1950 and today"),
         ({"issue_date": "soon"}, "issued_on", "is not a date"),
         ({"issue_date": None, "applieddate": None}, "applied_on", "is missing, and so is issued_on"),
         ({"original_address1": None, "latitude": None}, "address1", "is missing, and there are no coordinates"),
@@ -330,7 +331,7 @@ def test_any_row_is_a_permit_or_is_set_aside_with_a_reason(changed: dict[str, An
     ],
 )
 def test_a_subdivision_is_known_by_its_name(legal: str, name: str | None) -> None:
-    assert subdivision(legal) == name
+    assert cells.subdivision(legal) == name
 
 
 # All together

@@ -20,13 +20,14 @@ from penstock.core.problems import Problem
 from penstock.imagery import endpoints as imagery
 from penstock.intake import endpoints as intake
 from penstock.outreach import endpoints as outreach
+from penstock.permits import endpoints as permits
 from penstock.replies import endpoints as replies
 from penstock.reports import endpoints as property_reports
 from penstock.sales import endpoints as sales
 from penstock.scrape import endpoints as scrape
 from penstock.voice import endpoints as voice
 
-STAGES = (intake, imagery, scrape, compliance, outreach, replies, voice, booking, sales, billing, property_reports)
+STAGES = (intake, permits, imagery, scrape, compliance, outreach, replies, voice, booking, sales, billing, property_reports)
 ABOUT = """
 Sign in at `POST /v1/token`, or use an API key; send either as `Authorization: Bearer …`.
 Errors are RFC 9457 problems: `code` is stable, `fix` says what to do. Lists are read with `cursor`.

@@ -22,7 +22,7 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # opt-out must never be turned away; probes and scrapes neither.
 _UNLIMITED: Final = ("/webhooks/", "/consent", "/unsubscribe/", "/r/", "/healthz", "/readyz", "/metrics")
 _UPLOADS: Final = "/v1/uploads"
-_LARGE_BODIES: Final = (_UPLOADS, "/webhooks/")
+_LARGE_BODIES: Final = (_UPLOADS, "/v1/permits/import", "/webhooks/")
 LARGEST_BODY: Final = 1_000_000  # bytes
 _SMALLER: Final = "send less at a time, in several requests"
 LARGEST_BODIES: Final = {"/insert": 16_000_000}  # of routes that take records in bulk

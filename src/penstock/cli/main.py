@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import admin, campaigns, components, doctor, imagery, intake, look, reports, sales, work
+from penstock.cli import admin, campaigns, components, doctor, imagery, intake, look, permits, reports, sales, work
 from penstock.cli.output import answers
 from penstock.cli.session import of_demo
 
@@ -42,6 +42,7 @@ def main(
 work.add_to(app)
 intake.add_to(app)
 campaigns.add_to(app)
+permits.add_to(app)
 sales.add_to(app)
 reports.add_to(app)
 imagery.add_to(app)

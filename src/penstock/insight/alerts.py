@@ -28,6 +28,7 @@ class Readings:
     dlq_depth: int = 0
     refresh_error: str | None = None  # of the last run of the 05:30 refresh, None when it went well
     feeder_error: str | None = None  # of the last run of the 06:00 feeder
+    permits_error: str | None = None  # of the last round over the portals of permits
     duplicate_uploads: int = 0
     usage_refused: int = 0  # lines of usage that the payment service does not take
     usage_differences: Sequence[Mapping[str, Any]] = ()  # of the last nightly comparison with the payment service
@@ -55,6 +56,11 @@ def refresh_failed(now: Readings) -> str | None:
 def feeder_failed(now: Readings) -> str | None:
     """Whether the last run of the campaign feeder went wrong."""
     return now.feeder_error and f"the 06:00 campaign feeder failed: {now.feeder_error}"
+
+
+def permits_failed(now: Readings) -> str | None:
+    """Whether a portal of permits could not be read."""
+    return now.permits_error and f"a portal of permits could not be read: {now.permits_error}"
 
 
 def duplicate_uploads(now: Readings) -> str | None:
@@ -87,6 +93,7 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "dlq_deep": dlq_deep,
     "refresh_failed": refresh_failed,
     "feeder_failed": feeder_failed,
+    "permits_failed": permits_failed,
     "duplicate_uploads": duplicate_uploads,
     "usage_refused": usage_refused,
     "usage_differs": usage_differs,
@@ -98,6 +105,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "dlq_deep": "Run `penstock dlq list`, mend the cause it names, then `penstock dlq retry --all`.",
     "refresh_failed": "Mend what the error names; it is tried again every ten minutes. The call list is yesterday's.",
     "feeder_failed": "Mend what the error names; it is tried again every ten minutes and made up once.",
+    "permits_failed": "Mend what the error names; it is tried again every ten minutes. Nothing read is lost.",
     "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
     "usage_refused": "Look at meter_error in app.usage_events; mend the cause, then `penstock usage retry`.",
     "usage_differs": "Run `penstock usage reconcile`; correct the named days in the payment service.",
@@ -141,6 +149,7 @@ async def read(db: AsyncConnection) -> Readings:
         dlq_depth=row["dlq_depth"],
         refresh_error=(row["refresh_error"] or "no reason given") if row["refresh_failed"] else None,
         feeder_error=(row["feeder_error"] or "no reason given") if row["feeder_failed"] else None,
+        permits_error=(row["permits_error"] or "no reason given") if row["permits_failed"] else None,
         duplicate_uploads=row["duplicate_uploads"],
         usage_refused=row["usage_refused"],
         usage_differences=row["usage_differences"] or (),

@@ -79,7 +79,7 @@ with cohort as (
   select coalesce(sum(rows_read), 0) as read, coalesce(sum(inserted), 0) as inserted, coalesce(sum(updated), 0) as updated,
          coalesce(sum(duplicate_in_file), 0) as duplicate_in_file, coalesce(sum(rejected), 0) as rejected
     from app.uploads
-   where created_at >= coalesce(cast(:since as timestamptz), '-infinity') and created_at < coalesce(cast(:until as timestamptz), 'infinity')
+   where playbook <> 'permits' and created_at >= coalesce(cast(:since as timestamptz), '-infinity') and created_at < coalesce(cast(:until as timestamptz), 'infinity')
 ), mailed as (
   select distinct org_id, lead_id from app.message_log where direction = 'outbound' and channel = 'email' and state in ('sent', 'in_doubt')
 ), verified as (
@@ -184,12 +184,14 @@ select (select count(*) from app.signature_checks where at > app.now() - interva
        (select count(*) from app.dlq) as dlq_depth,
        refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
        feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,
+       portals.state = 'failed' as permits_failed, portals.error as permits_error,
        (select count(*) from app.usage_events where meter_state = 'refused' and withdrawn_at is null) as usage_refused,
        reconcile.state = 'failed' as reconcile_failed, reconcile.error as reconcile_error, reconcile.result -> 'differences' as usage_differences,
        (select count(*) from app.audit_logs where action = 'refused' and object_type = 'upload' and details ->> 'reason' = 'duplicate' and at > app.now() - interval '10 minutes') as duplicate_uploads
   from (select 1) one
   left join lateral (select state, error from app.timetable_runs where job = 'refresh_contactable' and state <> 'running' order by slot desc limit 1) refresh on true
   left join lateral (select state, error from app.timetable_runs where job = 'feed_campaigns' and state <> 'running' order by slot desc limit 1) feeder on true
+  left join lateral (select state, error from app.timetable_runs where job = 'pull_permits' and state <> 'running' order by slot desc limit 1) portals on true
   left join lateral (select state, error, result from app.timetable_runs where job = 'reconcile_usage' and state <> 'running' order by slot desc limit 1) reconcile on true;
 
 -- name: fire

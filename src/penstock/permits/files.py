@@ -34,7 +34,7 @@ class PermitFile:
             named = ((row.number, dict(zip(self._table.header, row.cells, strict=True))) for row in whole)
             made = iter(read(named, self.source, self._today))
             for row in chunk:
-                yield Read(None, (row,)) if isinstance(row, Rejection) else next(made)
+                yield Read(None, (row,), row.row_number) if isinstance(row, Rejection) else next(made)
 
 
 def _opened(stream: BinaryIO, named: SourceMap | None) -> Table | Workbook:

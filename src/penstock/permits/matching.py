@@ -29,7 +29,8 @@ class Place(NamedTuple):
     """What a permit or a property says of where it is.
 
     parcel: as `parcel_key` gives it; addr_hash: as SQL's api.compute_addr_hash gives it (unit included);
-    street: the line as api.normalize_street gives it, number first ("100 N OAK ST"); lat, lng: WGS84 degrees.
+    street: the line as api.normalize_street gives it, number first ("100 N OAK ST"); lat, lng: WGS84 degrees;
+    city_hash: of a permit, its address hash without the ZIP, which is that of a property whose list had no ZIPs.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Place(NamedTuple):
     street: str | None = None
     lat: float | None = None
     lng: float | None = None
+    city_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,12 @@ def parcel_key(state: str | None, county: str | None, apn: str | None) -> str | 
 def decide(permit: Place, by_parcel: Sequence[Place], by_address: Sequence[Place], near: Sequence[Near]) -> Match:
     """The property among those of the same parcel, of the same address, and within NEAR_FT (nearest first).
 
-    A surer key decides; where two keys name different properties, none is taken.
+    A surer key decides; where two keys name different properties, none is taken. No property is given twice.
     """
     by_address = [] if _without_number(permit.street) else by_address
     if len(by_parcel) > 1:  # flats on one lot: the address tells which
-        at_door = [place for place in by_address if place in by_parcel]
+        on_lot = {place.id for place in by_parcel}
+        at_door = [place for place in by_address if place.id in on_lot]
         if len(at_door) == 1:
             return Match(permit.id, at_door[0].id, "parcel", "the parcel, and the address of one unit on it")
         return _left_out(permit, f"its parcel holds {len(by_parcel)} properties, and its address does not say which")
@@ -129,7 +132,10 @@ def _left_out(permit: Place, reason: str) -> Match:
 
 
 class Properties:
-    """Properties held in memory, to be asked by parcel, address and nearness."""
+    """Properties held in memory, to be asked by parcel, address and nearness.
+
+    One that another was merged into is given once with its own keys and once with those of the other.
+    """
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._places = sorted(places, key=lambda place: place.id)
@@ -145,11 +151,29 @@ class Properties:
             decide(
                 permit,
                 self._by_parcel.get(permit.parcel or "", ()),
-                self._by_address.get(permit.addr_hash or "", ()),
+                self._at_address(permit),
                 near.get(position, ()),
             )
             for position, permit in enumerate(permits)
         ]
+
+    def settles(self, permit: Place) -> bool:
+        """Whether the permit's parcel or address decides by itself, so that nobody need look around it."""
+        by_address = self._at_address(permit) and not _without_number(permit.street)
+        return bool(self._by_parcel.get(permit.parcel or "") or by_address)
+
+    def concern(self, permits: Sequence[Place]) -> list[Place]:
+        """The permits that have a key of one of these properties, or lie beside one."""
+        near = self._near(permits)
+        return [
+            permit
+            for position, permit in enumerate(permits)
+            if near.get(position) or self._at_address(permit) or self._by_parcel.get(permit.parcel or "")
+        ]
+
+    def _at_address(self, permit: Place) -> Sequence[Place]:
+        found = [*self._by_address.get(permit.addr_hash or "", ()), *self._by_address.get(permit.city_hash or "", ())]
+        return list({place.id: place for place in found}.values())
 
     def _near(self, permits: Sequence[Place]) -> Mapping[int, Sequence[Near]]:
         """Properties within NEAR_FT by the permit's position, the nearest first."""
@@ -165,10 +189,20 @@ class Properties:
         return found
 
 
+def beside(points: Sequence[tuple[int, float, float]], permits: Sequence[Place]) -> list[int]:
+    """Ids of the points (id, lat, lng) that lie within NEAR_FT of one of the permits."""
+    placed = [permit for permit in permits if permit.lat is not None and permit.lng is not None]
+    if not points or not placed:
+        return []
+    at = np.array([point[1:] for point in points], dtype=np.float64)
+    hits = cKDTree(_points(placed)).query(earth_centred(at[:, 0], at[:, 1]), distance_upper_bound=chord(NEAR_FT))[0]
+    return [point[0] for point, away in zip(points, np.isfinite(hits).tolist(), strict=True) if away]
+
+
 def _grouped(pairs: Iterable[tuple[str | None, Place]]) -> Mapping[str, Sequence[Place]]:
     found: dict[str, list[Place]] = defaultdict(list)
     for key, place in pairs:
-        if key:
+        if key and all(known.id != place.id for known in found[key]):
             found[key].append(place)
     return found
 

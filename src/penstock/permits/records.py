@@ -20,21 +20,10 @@ from penstock.permits.sources import SourceMap
 T = TypeVar("T")
 
 RAW_AT_MOST: Final = 4000  # characters of a row that is set aside
+FIRST_DAY: Final = date(1950, 1, 1)  # older than any permit whose work still counts
+LONGEST_ID: Final = 200
 UNSTATED: Final = 1  # dollars: many cities write 0 or 1 for a value they do not know
 
-# "PT OF LOTS 1 & 2 BLK C" at the beginning, and what says how the plat was changed at the end.
-_LOT = re.compile(
-    r"^(?:(?:PT|PART|PTS|P/O)\b\.?\s*(?:OF\s+)?)*"
-    r"(?:(?:LOTS?|LTS?|UNITS?|BLDG|TRACTS?|TR|BLK|BLOCK|PH|PHASE|SEC|SECTION)\b\.?\s*"
-    r"(?:[A-Z]{0,2}\d+[A-Z]?|[A-Z]\b)(?:\s*(?:,|&|AND|-|THRU|TO|\s)\s*(?:\d+[A-Z]?\b|[A-Z]\b(?=\s)))*[\s,]*(?:OF\s+)?)+"
-)
-_PLAT = re.compile(
-    r"\s+\(?(?:RE-?\s?SUB\w*|AMENDED|REVISED|REV|FINAL PLAT|REPLAT)\b.*$|\s+(?:PH|PHASE|SEC|SECTION|SECT)\b.*$"
-)
-# "E/S OF OAK RD N OF MAIN ST": land told by what lies around it.
-_BOUNDS = re.compile(
-    r"^(?:[NSEW]{1,2}|NORTH|SOUTH|EAST|WEST|CORNER|COR)(?:\s*/\s*S|\s+SIDE)?\.?\s+(?:OF|SIDE)\b|^[NSEW]/S\b"
-)
 _PLACE_FIX: Final = {
     Flaw.MISSING: ("is not a number", "give degrees, as 36.1627"),
     Flaw.NULL_ISLAND: ("is the sea off Ghana, (0, 0)", "leave coordinates empty that are not known"),
@@ -87,10 +76,14 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What became of a row: the permit, or None where it was set aside; and everything that was wrong with it."""
+    """What became of a row: the permit, or None where it was set aside; and everything that was wrong with it.
+
+    `number`: which row it was, as people count.
+    """
 
     permit: Permit | None
     flaws: tuple[Rejection, ...] = ()
+    number: int = 0
 
 
 def read(rows: Iterable[tuple[int, Mapping[str, Any]]], source: SourceMap, today: date) -> list[Read]:
@@ -133,8 +126,12 @@ class _Draft:
         number = self._clean("permit_number", cells.name_of_record, "give the number on the permit")
         if not number:
             self._costs_the_row("permit_number", "is missing", "give the number on the permit")
+        if len(self._text.get("source_id", "")) > LONGEST_ID:
+            self._costs_the_row(
+                "source_id", f"is longer than {LONGEST_ID} characters", "check the columns of the source"
+            )
         day_fix = "give the day as 2024-03-09, not in the future"
-        clean_day = cells.day(self._today)
+        clean_day = _day_of_a_permit(self._today)
         applied, issued, completed = (self._clean(name, clean_day, day_fix) for name in _DAYS)
         if self._told("issued_on"):
             self._hopeless = True  # it has a day of issue, and nobody knows which
@@ -146,9 +143,9 @@ class _Draft:
         if not self.state:
             self._costs_the_row("state", "is missing or unknown", "give the two letters of a US state")
         if self._hopeless:
-            return Read(None, tuple(self._flaws))
+            return Read(None, tuple(self._flaws), self._number)
         assert number is not None
-        return Read(self._permit(number, address, (applied, issued, completed)), tuple(self._flaws))
+        return Read(self._permit(number, address, (applied, issued, completed)), tuple(self._flaws), self._number)
 
     def _permit(self, number: str, address: str | None, days: tuple[date | None, date | None, date | None]) -> Permit:
         text = self._text
@@ -172,7 +169,7 @@ class _Draft:
             zip=zip_code[0] if zip_code else None,
             county=self._clean("county", cells.county, "give the name of the county"),
             parcel=self._clean("parcel", _one_parcel, "give the number of the one parcel the work is on"),
-            subdivision=subdivision(text.get("subdivision", "")),
+            subdivision=cells.subdivision(text.get("subdivision", "")),
             lat=self.point[0] if self.point else None,
             lon=self.point[1] if self.point else None,
             contractor_name=cells.text(text.get("contractor_name", "")),
@@ -217,18 +214,24 @@ def _check_places(drafts: Sequence[_Draft]) -> None:
                 draft.misplaced(Flaw(flaw))
 
 
+def _day_of_a_permit(today: date) -> Callable[[str], date | None]:
+    """A cleaner for a day from FIRST_DAY to today."""
+    clean = cells.day(today)
+
+    def checked(text: str) -> date | None:
+        try:
+            found = clean(text)
+        except ValueError:
+            raise ValueError(f"is not a date between {FIRST_DAY:%Y} and today") from None
+        if found is not None and found < FIRST_DAY:
+            raise ValueError(f"is not a date between {FIRST_DAY:%Y} and today")
+        return found
+
+    return checked
+
+
 def _one_parcel(text: str) -> str | None:
     """A parcel number; a list of several is none, since no one of them is meant."""
     if re.search(r"[|;,]|\d\s*&\s*\d", text):
         raise ValueError("names several parcels")
     return cells.parcel(text)
-
-
-def subdivision(legal: str) -> str | None:
-    """The name of the subdivision in a legal description: "LOT 12 BLK C OAK HILL RESUB" is OAK HILL.
-
-    None where the land is told by what lies around it, and where too little is left.
-    """
-    name = " ".join(legal.upper().split())
-    name = _PLAT.sub("", _LOT.sub("", name)).strip(" ,.-")
-    return None if _BOUNDS.match(name) or len(re.findall("[A-Z]", name)) < 3 else name

@@ -176,9 +176,14 @@ def _people(contacts: Contacts, row: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
+def storable(text: str) -> str:
+    """The text without what no database keeps: NUL, and halves of characters that a portal's JSON may hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _text(value: object) -> str:
     """A cell as text without surplus blanks; nothing for null and for nested values."""
-    return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+    return " ".join(storable(str(value)).split()) if isinstance(value, str | int | float) else ""
 
 
 def _plain(header: str) -> str:
