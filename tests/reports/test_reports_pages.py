@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -73,6 +74,30 @@ async def test_an_owner_opens_the_page_and_its_paper(ctx: Context, client: httpx
         lead = await one(db, text("select sales_stage, campaign_status from app.leads where id = :id"), id=home)
     assert [row["details"] for row in opened] == [{"by": "link"}]
     assert lead is not None and tuple(lead.values()) == ("new", "queued"), "a scanner's look is no interest"
+
+
+async def test_only_a_live_picture_that_may_be_handed_on_is_shown(ctx: Context, client: httpx.AsyncClient) -> None:
+    lead = await make_home(ctx)
+    place = await property_of(ctx, lead)
+    picture = (
+        "insert into app.roof_images (org_id, property_id, source, status, license, media_type, content,"
+        " content_sha256) values (1, :place, :source, :status, :license, 'image/jpeg', :content, :source)"
+    )
+    async with ctx.db.tenant(1) as db:
+        for source, status, license_ in (
+            ("naip", "live", "USGS NAIP, public domain"), ("mapbox", "live", "© Mapbox, by contract"),
+            ("town", "synthetic", "public domain"),
+        ):  # fmt: skip
+            content = f"\xff\xd8\xff {source}".encode("latin-1")
+            values = {"place": place, "source": source, "status": status, "license": license_, "content": content}
+            await execute(db, text(picture), **values)
+    await pump(ctx, 1)
+    page = (await client.get(await link(ctx, lead))).text
+    shown = base64.b64encode(b"\xff\xd8\xff naip").decode()
+    assert re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page) == [shown]
+    assert "From above: naip, day not stated. USGS NAIP, public domain." in page
+    on_paper = await client.get(f"{await link(ctx, lead)}.pdf")
+    assert on_paper.content.startswith(b"%PDF"), "a picture that cannot be drawn spoils no page"
 
 
 async def test_a_bad_link_opens_nothing_and_a_withdrawn_report_says_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -20,14 +21,16 @@ SPARE = 60_000  # of them for what other pages have more than the sample
 
 
 def pdf(content: Mapping[str, Any], links: Links, *, logo: Image | None = None, picture: Image | None = None) -> bytes:
-    """The page as PDF: the same arguments give the same bytes. A picture that would make it too large is left out.
+    """The page as PDF: the same arguments give the same bytes.
 
-    Raises InvalidInput for a logo that cannot be drawn.
+    A picture that makes it too large, or cannot be drawn, is left out. Raises InvalidInput for a logo that cannot.
     """
-    made = _compile(content, links, logo, picture)
-    if len(made) > LARGEST and picture is not None:
-        made = _compile(content, links, logo, None)
-    return made
+    if picture is not None:
+        with suppress(InvalidInput):
+            made = _compile(content, links, logo, picture)
+            if len(made) <= LARGEST:
+                return made
+    return _compile(content, links, logo, None)
 
 
 def _compile(content: Mapping[str, Any], links: Links, logo: Image | None, picture: Image | None) -> bytes:

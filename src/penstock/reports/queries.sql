@@ -52,9 +52,10 @@ select a.id, p.lats as permit_lats, p.lngs as permit_lngs, p.days as permit_days
   from places a left join permits p on p.id = a.id left join homes h on h.id = a.id left join read_on r on r.id = a.id;
 
 -- name: pictures
--- Only what a camera saw: a stand-in's picture is never shown.
+-- Only what a camera saw: a stand-in's picture is never shown. And only what may be handed on: the terms of pictures bought by
+-- contract let us look at them, not publish them.
 select distinct on (property_id) property_id, id, source, license, taken_on, media_type, content_sha256
-  from app.roof_images where property_id = any(cast(:property_ids as bigint[])) and status = 'live' and media_type in ('image/jpeg', 'image/png')
+  from app.roof_images where property_id = any(cast(:property_ids as bigint[])) and status = 'live' and license ilike '%public domain%' and media_type in ('image/jpeg', 'image/png')
  order by property_id, fetched_at desc, id;
 
 -- name: retire
