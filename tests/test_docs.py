@@ -293,11 +293,12 @@ def vendors() -> Iterator[dict[str, str]]:
 
 
 def in_place_of_vendors(town: Town) -> dict[str, str]:
-    names = {name: f"PENSTOCK_VENDORS__{name.upper()}" for name in ("melissa", "batchdata", "vapi", "calcom")}
+    names = {name: f"PENSTOCK_VENDORS__{name.upper()}" for name in ("melissa", "batchdata", "vapi", "calcom", "stripe")}
     return {
         **{f"{prefix}__BASE_URL": f"{town.http_url}/{name}" for name, prefix in names.items()},
         **{f"{prefix}__KEY": "town-key-0001" for prefix in names.values()},
         "PENSTOCK_VENDORS__MELISSA__EMAIL_BASE_URL": f"{town.http_url}/melissa",
+        "PENSTOCK_VENDORS__STRIPE__WEBHOOK_SECRET": "whsec_of_the_reader",
         "PENSTOCK_MAIL__SMTP_HOST": town.smtp_host,
         "PENSTOCK_MAIL__SMTP_PORT": str(town.smtp_port),
         "PENSTOCK_MAIL__SMTP_TLS": "none",
