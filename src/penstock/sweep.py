@@ -38,6 +38,7 @@ CHORES: tuple[str, ...] = (
     "penstock.voice.tasks:recover",
     "penstock.billing.usage:recover",
     "penstock.scans.tasks:recover",
+    "penstock.imagery.tasks:recover",
     "penstock.insight.alerts:evaluate",
 )
 

@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 async def recover(ctx: Context, org_id: int) -> int:
     """Give back the places that dead workers were looking at; gives how many."""
     async with ctx.db.tenant(org_id) as db:
-        await bank.doubt_abandoned(db, org_id)
         dead = [str(worker) for worker in await workers.dead(db)]
         return await execute(db, SQL["give_back_of_dead"], org_id=org_id, dead=dead) if dead else 0
 
@@ -35,6 +34,8 @@ async def recover(ctx: Context, org_id: int) -> int:
 async def pump(ctx: Context, org_id: int) -> int:
     """Look at every place that is due; gives how many were dealt with."""
     await recover(ctx, org_id)
+    async with ctx.db.tenant(org_id) as db:
+        await bank.doubt_abandoned(db, org_id)
     done = 0
     for playbook in ctx.playbooks.values():
         if playbook.territory is not None:
