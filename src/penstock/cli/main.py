@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli import admin, campaigns, components, doctor, imagery, intake, look, permits, reports, sales, work
+from penstock.cli import (
+    admin,
+    campaigns,
+    components,
+    doctor,
+    imagery,
+    intake,
+    look,
+    permits,
+    reports,
+    sales,
+    subscriptions,
+    work,
+)
 from penstock.cli.output import answers
 from penstock.cli.session import of_demo
 
@@ -46,6 +59,7 @@ permits.add_to(app)
 sales.add_to(app)
 reports.add_to(app)
 imagery.add_to(app)
+subscriptions.add_to(app)
 look.add_to(app)
 doctor.add_to(app)
 admin.add_to(app)
