@@ -52,6 +52,7 @@ TABLE: list[tuple[str, str, dict[str, object] | None, str]] = [
     ("GET", "/v1/uploads", None, "                          401 403 403 200 403 200 200 403 403 200 401"),
     ("GET", "/v1/uploads/{odd}", None, "                    401 403 403 404 403 404 404 403 403 404 401"),
     ("GET", "/v1/uploads/{odd}/rejected.csv", None, "       401 403 403 404 403 404 404 403 403 404 401"),
+    ("GET", "/v1/uploads/{odd}/notes.csv", None, "          401 403 403 404 403 404 404 403 403 404 401"),
     ("POST", "/v1/uploads", None, "                         401 401 401 401 401 401 401 401 401 401 401"),
     ("GET", "/v1/campaigns", None, "                        401 200 200 200 200 200 200 200 403 200 401"),
     ("POST", "/v1/campaigns", {"playbook": "nobody"}, "     401 403 403 422 403 422 422 403 403 422 401"),
@@ -65,6 +66,14 @@ TABLE: list[tuple[str, str, dict[str, object] | None, str]] = [
     ("POST", "/v1/tasks/{none}/skip", {"reason": "x"}, "    401 404 404 404 403 404 404 403 404 404 401"),
     ("GET", "/v1/handoffs", None, "                         401 200 200 200 200 200 200 200 403 200 401"),
     ("GET", "/v1/handoffs/{none}", None, "                  401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/area_scans", None, "                       401 200 200 200 200 200 200 200 403 200 401"),
+    ("POST", "/v1/area_scans/estimate", {"city": "Nowhere, TX"}, "401 422 422 422 403 422 422 403 422 422 401"),
+    ("POST", "/v1/area_scans", {"city": "Nowhere, TX"}, "   401 422 422 422 403 422 422 403 422 422 401"),
+    ("GET", "/v1/area_scans/{none}", None, "                401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/area_scans/{none}/events", None, "         401 404 404 404 404 404 404 404 403 404 401"),
+    ("POST", "/v1/area_scans/{none}/start", None, "         401 404 404 404 403 404 404 403 404 404 401"),
+    ("POST", "/v1/area_scans/{none}/cancel", None, "        401 404 404 404 403 404 404 403 404 404 401"),
+    ("POST", "/v1/area_scans/{none}/retry", None, "         401 404 404 404 403 404 404 403 404 404 401"),
     ("DELETE", "/v1/keys/{odd}", None, "                    401 403 403 403 403 404 404 403 403 404 401"),
 ]  # fmt: skip
 OPEN = {"/v1/token"}  # and a signed upload is let in by its signature alone

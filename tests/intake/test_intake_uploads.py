@@ -95,6 +95,17 @@ async def test_refused_rows_are_downloaded_with_their_reasons_and_it_is_noted(
     assert noted == {"actor": f"key:{key.prefix}", "action": "accessed"}
 
 
+async def test_what_a_row_was_taken_without_is_downloaded(
+    ctx: Context, client: httpx.AsyncClient, key: MadeKey
+) -> None:
+    body = b"address,zip,lat,lng\n1 A St,33602,27.95,-82.46\n2 A St,33602,-82.46,27.95\n"
+    where = (await post(client, v2(key, body), body)).headers["location"]
+    await tasks.pump(ctx, 1)
+    (line,) = csv.DictReader(io.StringIO((await client.get(f"{where}/notes.csv", headers=bearer(key))).text))
+    assert line["row"] == "3"
+    assert line["note"].startswith("lat stands where lng belongs")
+
+
 async def test_a_cell_that_a_spreadsheet_would_run_is_defused(
     ctx: Context, client: httpx.AsyncClient, key: MadeKey
 ) -> None:

@@ -53,6 +53,9 @@ select l.id, coalesce(c.full_name, c.company) as name, concat_ws(', ', coalesce(
 -- name: rejections
 select field, reason, fix, count(*) from app.rejected_rows where upload_id = cast(:id as uuid) group by field, reason, fix order by count(*) desc, 1, 2 limit 20;
 
+-- name: notes
+select note, count(*), 'row ' || min(row_number) from app.upload_rows where upload_id = cast(:id as uuid) and note is not null group by note order by count(*) desc, 1 limit 20;
+
 -- name: dlq_by_stage
 select stage, count(*) as items from app.dlq group by stage order by stage;
 

@@ -150,12 +150,13 @@ async def import_(
     ],
     map_name: Annotated[str, typer.Option("--map", help="auto, a named map, or the path of a YAML map.")] = "auto",
     playbook: Annotated[
-        str | None, typer.Option(help="Whose leads the rows become; by default the only one about properties.")
+        str | None,
+        typer.Option(help="Whose leads, or places, the rows become; by default the only one about properties."),
     ] = None,
     source: Annotated[str | None, typer.Option(help="Where the records come from; the map knows by default.")] = None,
     json: JsonFile = None,
 ) -> None:
-    """Read records into leads: every row ends inserted, updated, duplicate in file, or rejected with a reason."""
+    """Read records into leads or places: a row ends inserted, updated, duplicate in file, or rejected with a reason."""
     writable(json)
     async with session() as ctx:
         chosen = intake.choose_playbook(ctx.playbooks, playbook)
@@ -171,9 +172,10 @@ async def import_(
                 actor="cli",
             )
         rejected = await _rejections(ctx, report.upload_id) if report.rejected else []
+        noted = await _notes(ctx, report.upload_id) if report.warnings else []
     write_json(report.as_json(), json)
     if str(json) != "-":
-        _show_import(file, report, rejected)
+        _show_import(file, report, rejected, noted)
     if report.rejected == report.rows_read > 0:
         raise fail("every row was rejected: this map does not fit the file; see docs/reference/maps.md", Code.ATTENTION)
 
@@ -192,7 +194,9 @@ def _hint_at_others(ctx: Context, named: str | None, chosen: str) -> Iterator[No
         raise
 
 
-def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[Any, ...]]) -> None:
+def _show_import(
+    file: Path, report: intake.UploadReport, rejected: list[tuple[Any, ...]], noted: list[tuple[Any, ...]]
+) -> None:
     answers.print(
         table(
             f"{file.name} ({report.map_name})",
@@ -203,10 +207,17 @@ def _show_import(file: Path, report: intake.UploadReport, rejected: list[tuple[A
     )
     if rejected:
         answers.print(table("Rejected", ["field", "reason", "fix", "rows"], rejected, right=["rows"]))
+    if noted:
+        answers.print(table("Taken without", ["what, and what to do", "rows", "the first"], noted, right=["rows"]))
     if report.made:
         answers.print(table("Made", ["what", "count"], list(report.made.items()), right=["count"]))
     if report.warnings:
         answers.print(table("Left empty", ["field: reason", "cells"], list(report.warnings.items()), right=["cells"]))
+
+
+async def _notes(ctx: Context, upload_id: Any) -> list[tuple[Any, ...]]:
+    async with ctx.db.tenant(ctx.settings.org_id) as db:
+        return [tuple(row.values()) for row in await rows(db, SQL["notes"], id=upload_id)]
 
 
 async def _rejections(ctx: Context, upload_id: Any) -> list[tuple[Any, ...]]:

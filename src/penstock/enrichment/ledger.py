@@ -38,7 +38,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """Something to buy. `request_key`: the normalised question, the same text for the same question."""
+    """Something to buy. `request_key`: the normalised question, the same text for the same question.
+
+    `price_cents` is what it costs at most: the price of `records` records, where a call buys several.
+    """
 
     vendor: str
     operation: str
@@ -49,6 +52,7 @@ class CallRequest:
     contact_id: int | None = None
     contact_point_id: int | None = None
     playbook: str | None = None
+    records: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,12 @@ async def answer(ctx: Context, db: AsyncConnection, org_id: int, answers: Sequen
         ids=[claim.call_id for claim, _ in answers],
         answers=[ctx.sealer.seal(org_id, json.dumps(reply.raw)) for _, reply in answers],
         found=[reply.billable for _, reply in answers],
-        costs=[claim.request.price_cents if reply.billable else Decimal(0) for claim, reply in answers],
+        costs=[_cost(claim.request, reply) for claim, reply in answers],
     )
+
+
+def _cost(request: CallRequest, reply: Reply) -> Decimal:
+    return request.price_cents * reply.records / request.records if reply.billable else Decimal(0)
 
 
 async def release(db: AsyncConnection, org_id: int, claims: Sequence[Claim], *, error: str) -> None:

@@ -1,13 +1,15 @@
 """Intake: a record becomes a lead, or a rejected row with its reason.
 
-In come files of any make, and records one by one; out go staged rows for identity, and an account of every row. What
-must always hold: read = inserted + updated + duplicate in file + rejected, and a crash leaves nothing half-written.
+In come files of any make, records one by one, and pages of a vendor's list; out go staged rows for identity, and an
+account of every row. What must always hold: read = inserted + updated + duplicate in file + rejected, and a crash
+leaves nothing half-written.
 """
 
 from penstock.intake import loads
 from penstock.intake import normalise as cells
 from penstock.intake.promotion import Promoted, execute_pipeline
 from penstock.intake.reader import BadFile, Rejection, Row, Table
+from penstock.intake.search import Bought, count_places, search_places
 from penstock.intake.service import UploadReport, choose_playbook, import_file
 from penstock.intake.workbook import XLS, XLSX, Workbook
 
@@ -15,6 +17,7 @@ __all__ = [
     "XLS",
     "XLSX",
     "BadFile",
+    "Bought",
     "Promoted",
     "Rejection",
     "Row",
@@ -23,7 +26,9 @@ __all__ = [
     "Workbook",
     "cells",
     "choose_playbook",
+    "count_places",
     "execute_pipeline",
     "import_file",
     "loads",
+    "search_places",
 ]

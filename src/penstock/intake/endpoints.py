@@ -75,7 +75,8 @@ async def upload_file(
     request: Request,
     ctx: Ctx,
     playbook: Annotated[
-        str | None, Query(description="whose leads the rows become; by default the only one about properties")
+        str | None,
+        Query(description="whose leads, or places, the rows become; by default the only one about properties"),
     ] = None,
     map: Annotated[str, Query(description="auto, or a named map")] = "auto",
     source: Annotated[str, Query(description="where the records come from; the map's by default", max_length=80)] = "",
@@ -138,6 +139,30 @@ async def download_rejected(upload_id: UUID, caller: MayUpload) -> Response:
     )
     headers = {"Content-Disposition": f'attachment; filename="rejected-{upload_id}.csv"'}
     return StreamingResponse(_rejected(caller, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@uploads.get(
+    "/v1/uploads/{upload_id}/notes.csv", responses={200: {"content": {"text/csv": {}}}, 404: {"model": Problem}}
+)
+async def download_notes(upload_id: UUID, caller: MayUpload) -> Response:
+    """The rows that were taken without a part of them, each with its number, what was left out, and what to do."""
+    await _one(caller, upload_id)
+    headers = {"Content-Disposition": f'attachment; filename="notes-{upload_id}.csv"'}
+    return StreamingResponse(_noted(caller, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _noted(caller: Caller, upload_id: UUID) -> AsyncIterator[str]:
+    """Lines of CSV, page by page."""
+    yield _line(["row", "note"])
+    after = 0
+    while True:
+        async with caller.ctx.db.tenant(caller.org_id) as db:
+            found = await rows(db, SQL["noted"], upload_id=upload_id, after=after, limit=PAGE)
+        for row in found:
+            yield _line(list(row.values()))
+        if len(found) < PAGE:
+            return
+        after = found[-1]["row_number"]
 
 
 async def _rejected(caller: Caller, upload_id: UUID) -> AsyncIterator[str]:

@@ -88,6 +88,10 @@ select u.id, u.name, u.source, u.playbook, u.map_name, u.state, u.bytes, u.rows_
  order by u.created_at desc, u.id desc
  limit :limit;
 
+-- name: noted
+select row_number, note from app.upload_rows
+ where upload_id = cast(:upload_id as uuid) and note is not null and row_number > :after order by row_number limit :limit;
+
 -- name: rejected
 select row_number, field, reason, fix, raw_sealed from app.rejected_rows
  where upload_id = cast(:upload_id as uuid) and row_number > :after order by row_number limit :limit;

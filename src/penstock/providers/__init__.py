@@ -34,6 +34,7 @@ class Account:
 class Reply:
     """A vendor's raw answer about one item of a batch, and whether the vendor charges for that item.
 
+    `records`: how many records came, where a call buys several and each is charged.
     `failed`: the vendor had trouble with this one item; nothing was bought and it may be asked again.
     `error`: no answer to this item, though others of the batch have theirs (a vendor that is asked item by item).
     """
@@ -42,6 +43,7 @@ class Reply:
     billable: bool
     failed: bool = False
     error: ProviderError | None = None
+    records: int = 1
 
 
 def account(settings: Settings, vendor: str, *, capability: str = "") -> Account:

@@ -18,7 +18,7 @@ LINE_TYPES = {
 }
 
 
-def post(account: Account, path: str, body: Mapping[str, Any]) -> Request:
+def post(account: Account, path: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Request:
     """A call to `path`, version included: v1 and v3 are separate permissions of a token."""
     return Request(
         vendor=VENDOR,
@@ -27,11 +27,12 @@ def post(account: Account, path: str, body: Mapping[str, Any]) -> Request:
         headers=account.bearer(),
         json=body,
         timeout_s=account.timeout_s,
+        repeatable=repeatable,
     )
 
 
-def items(body: object, name: str, count: int) -> list[Mapping[str, Any]]:
-    """The `count` items under results.<name>. BatchData answers in the order asked and names no item."""
+def results(body: object) -> Mapping[str, Any]:
+    """What stands under `results` of a good answer."""
     if not isinstance(body, Mapping):
         raise ProviderUnclear("batchdata answered with something that is not an object")
     code = (body.get("status") or {}).get("code", 200)
@@ -39,8 +40,16 @@ def items(body: object, name: str, count: int) -> list[Mapping[str, Any]]:
         raise ProviderBusy("batchdata is over its rate limit", retry_after_s=60.0)
     if isinstance(code, int) and 400 <= code < 500:
         raise ProviderRefused(f"batchdata refused the call: {code}")
-    found = (body.get("results") or {}).get(name)
-    if code != 200 or not isinstance(found, list) or len(found) != count:
+    found = body.get("results") or {}
+    if code != 200 or not isinstance(found, Mapping):
+        raise ProviderUnclear("batchdata answered without results")
+    return found
+
+
+def items(body: object, name: str, count: int) -> list[Mapping[str, Any]]:
+    """The `count` items under results.<name>. BatchData answers in the order asked and names no item."""
+    found = results(body).get(name)
+    if not isinstance(found, list) or len(found) != count:
         raise ProviderUnclear(f"batchdata did not answer {count} items of {name}")
     return found
 
