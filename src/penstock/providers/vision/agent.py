@@ -4,8 +4,11 @@ Imported only when something is asked: pydantic-ai and the vendors' libraries co
 """
 
 import logging
+from functools import cache
+from ssl import SSLContext
 from typing import Any, Final
 
+import httpx2
 import structlog
 from pydantic_ai import Agent, BinaryContent, capture_run_messages
 from pydantic_ai.exceptions import (
@@ -30,6 +33,16 @@ from penstock.providers.vision.words import RoofView, Sight
 MAX_TOKENS: Final = 1000
 log = structlog.get_logger(__name__)
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs whole URLs; we log a call ourselves
+
+
+def http_client(timeout_s: float) -> httpx2.AsyncClient:
+    """A client for one request. The trusted certificates are read once: reading them takes longer than asking."""
+    return httpx2.AsyncClient(verify=_certificates(), timeout=timeout_s)
+
+
+@cache
+def _certificates() -> SSLContext:
+    return httpx2.create_ssl_context()
 
 
 async def look(vendor: str, model: Model, sight: Sight) -> Reply:

@@ -28,8 +28,9 @@ class Anthropic:
         from penstock.providers.vision import agent
 
         account = self._account
+        http = agent.http_client(account.timeout_s)
         async with AsyncAnthropic(
-            base_url=account.base_url, api_key=account.key, timeout=account.timeout_s, max_retries=0
+            base_url=account.base_url, api_key=account.key, timeout=account.timeout_s, max_retries=0, http_client=http
         ) as client:
             return await agent.look(VENDOR, build_model(client, self._model), sight)
 
