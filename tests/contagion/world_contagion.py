@@ -24,6 +24,14 @@ _PERMIT = text(
     "case when cast(:owner as bigint) is not null then 'parcel' end, 'x')"
 )
 
+_FIRM = text(
+    "insert into app.contractors (org_id, id, name, name_key) values (1, :n, :name, :name) on conflict do nothing"
+)
+_ESTATE = text(
+    "insert into app.subdivisions (org_id, id, state, city, name) values (1, :n, 'TN', 'NASHVILLE', :name)"
+    " on conflict do nothing"
+)
+
 
 def at(north: float, east: float) -> dict[str, float]:
     return {"lat": LAT + north * STEP, "lng": LNG + east * STEP}
@@ -45,15 +53,9 @@ def permit(id: int, north: float, east: float, *, days: int = 100, **columns: An
 async def fill(ctx: Context, places: list[dict[str, Any]], permits: list[dict[str, Any]]) -> None:
     """Write them, with three subdivisions and four contractors to choose from."""
     async with ctx.db.tenant(1) as db:
-        for n in range(1, 5):
-            await execute(
-                db, text("insert into app.contractors (org_id, id, name, name_key) values (1, :n, :name, :name)"
-                         " on conflict do nothing"), n=n, name=f"Firm {n}"
-            )  # fmt: skip
-            await execute(
-                db, text("insert into app.subdivisions (org_id, id, state, city, name) values (1, :n, 'TN', 'NASHVILLE', :name)"
-                         " on conflict do nothing"), n=n, name=f"ESTATE {n}"
-            )  # fmt: skip
+        numbered = [{"n": n, "name": f"Number {n}"} for n in range(1, 5)]
+        await many(db, _FIRM, numbered)
+        await many(db, _ESTATE, numbered)
         await many(db, _PLACE, places)
         await many(db, _PERMIT, permits)
 
@@ -69,7 +71,9 @@ async def value(ctx: Context, statement: str, **params: Any) -> Any:
 
 
 async def scores(ctx: Context) -> dict[int, dict[str, Any]]:
-    """Stored scores by place, as the text of their row but for when it was written."""
+    """Stored scores by place, to the bit, but for when they were written. What is no number reads "NaN"."""
     async with ctx.db.tenant(1) as db:
-        found = await rows(db, text("select * from app.property_scores order by property_id"))
-    return {row["property_id"]: {k: v for k, v in row.items() if k != "scored_at"} for row in found}
+        found = await rows(
+            db, text("select property_id, to_jsonb(s) - 'scored_at' as score from app.property_scores s")
+        )
+    return {row["property_id"]: row["score"] for row in found}

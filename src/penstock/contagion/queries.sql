@@ -179,9 +179,9 @@ with counted as (
   select distinct on (c.cluster_id) c.cluster_id, s.name, count(*) as permits from counted c join app.subdivisions s on s.id = c.subdivision_id
    group by c.cluster_id, s.id, s.name order by c.cluster_id, count(*) desc, s.id
 )
-update app.contagion_clusters c set state = t.state, city = t.city, subdivision_name = d.name
-  from town t left join development d on d.cluster_id = t.cluster_id and 2 * d.permits >= (select count(*) from counted n where n.cluster_id = t.cluster_id)
- where c.id = t.cluster_id and (c.state, c.city, c.subdivision_name) is distinct from (t.state, t.city, d.name);
+update app.contagion_clusters c set state = t.state, city = t.city, subdivision_name = case when 2 * d.permits >= c.permit_count then d.name end
+  from town t left join development d on d.cluster_id = t.cluster_id
+ where c.id = t.cluster_id;
 
 -- name: count_places
 update app.contagion_clusters c set properties_in_cluster = n.places, properties_scored = n.places
