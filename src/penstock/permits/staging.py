@@ -37,7 +37,8 @@ _PHONE = re.compile(
 _LOCAL_PHONE = re.compile(r"\b(call|phone|ph|cell|tel|contact|poc)(\W{1,3})[2-9]\d\d[ .-]\d{4}\b", re.I)
 # What stands in the place of a firm where the owner does the work, or nobody is named.
 _NO_FIRM = re.compile(
-    r"^(?:self\b|owner\b|home ?owner|property owner|none\b|unknown|not (?:yet )?\w+$|tbd\b|to be determined|n a$)"
+    r"^(?:self$|self (?:contractor|build)|owner\b|home ?owner|property owner|none$|unknown|not (?:yet )?\w+$|tbd$"
+    r"|to be determined|na$|n a$)"
 )
 
 
