@@ -4,7 +4,7 @@ Mallory is the admin of another tenant."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from penstock.api.app import create_app
 from penstock.api.authenticate import token_secret
 from penstock.core.context import Context
 from penstock.core.db import execute
+from penstock.core.settings import Api
 
 CARL_ID = UUID("c0000000-0000-4000-8000-000000000001")
 PASSWORD = "correct horse battery staple"
@@ -83,7 +84,9 @@ async def cast(ctx: Context) -> Cast:
 
 @pytest.fixture
 async def client(ctx: Context) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application, in process."""
-    transport = httpx.ASGITransport(app=create_app(ctx), raise_app_exceptions=False)
+    """A client of the application, in process, that may ask for every route of a table in one go."""
+    unhurried = ctx.settings.model_copy(update={"api": Api(requests_per_minute=10_000)})
+    app = create_app(replace(ctx, settings=unhurried))
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://penstock.test") as client:
         yield client
