@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from ground import shared_data
+from penstock import identity
 from penstock.core.context import Context
 from penstock.core.db import rows
 from penstock.core.errors import InvalidInput
@@ -137,6 +139,30 @@ async def test_facts_of_roof_and_title_come_in_and_change_the_version(ctx: Conte
     assert await ask(ctx, "select has_liens, has_mortgage, version, roof_material from app.properties order by id") == [
         (True, True, 2, "Shingle"), (None, None, 1, None), (None, None, 1, "Metal"),
     ]  # fmt: skip
+
+
+async def test_of_two_places_made_one_the_kept_has_roof_title_and_owner_until_they_part(ctx: Context) -> None:
+    bare = row(1, **{"Owner First Name": "", "Owner Last Name": "", "Latitude": "", "Longitude": ""})
+    await take(ctx, [bare, row(2, Subdivision="OAK HILL", **{"Roof Type": "Slate", "Roof Sqft": 900, "Liens": "Y"})])
+    facts = "subdivision_id, roof_material, roof_sqft, has_liens, owner_contact_id, lat, located_by"
+    (keep, *empty), (gone, *full) = await ask(ctx, f"select id, {facts} from app.properties order by row_number")
+    async with ctx.db.tenant(1) as db:
+        merge_id = await identity.merge_properties(db, 1, keep=keep, gone=gone, reason="test")
+    assert (await ask(ctx, f"select {facts} from app.properties where id = :id", id=keep)) == [tuple(full)]
+    async with ctx.db.tenant(1) as db:
+        await identity.undo_merge(db, 1, merge_id)
+    assert (await ask(ctx, f"select {facts} from app.properties where id = :id", id=keep)) == [tuple(empty)]
+
+
+async def test_the_houses_let_by_companies_in_nashville_become_places_with_owners(ctx: Context) -> None:
+    file = shared_data() / "data" / "property" / "nashville_corporate_holdings.csv.gz"
+    report = await import_file(ctx, 1, path=file, playbook=PLACES)
+    assert (report.map_name, report.rows_read) == ("nashville_corporate_holdings", 4895)
+    assert report.inserted + report.updated + report.duplicate_in_file + report.rejected == 4895
+    assert report.rejected < 60, "only what has no house number"
+    found = "select count(*), count(lat), count(owner_contact_id), count(distinct state) from app.properties"
+    assert await ask(ctx, found) == [(report.inserted, report.inserted, report.inserted, 1)]
+    assert report.warnings == {}
 
 
 async def test_a_row_stands_without_coordinates_that_cannot_be_right(ctx: Context) -> None:

@@ -169,6 +169,55 @@ select n.*, s.content_hash is distinct from n.content_hash as changed, l.id as l
 -- name: analyze_seen
 analyze seen;
 
+-- name: make_owners
+-- The owner of each place of which anything is new.
+create temp table owners on commit drop as
+select t.place, t.first_row, i.owner_key
+  from seen t join incoming i on i.row_number = t.first_row
+ where i.owner_key is not null and (t.changed or t.contact_id is null);
+
+-- name: merge_owners
+-- One contact per owner. Marks that forbid contact only ever go up.
+insert into app.contacts as c (org_id, owner_key, kind, first_name, last_name, full_name, company, age, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
+       is_deceased, is_litigator, do_not_mail, needs_review_since, review_reason, source, created_at)
+select cast(:org_id as int), o.owner_key, case when max(i.owner_company) is not null and max(i.owner_full_name) is null then 'company' else 'person' end,
+       (array_agg(i.owner_first_name order by o.first_row desc) filter (where i.owner_first_name is not null))[1],
+       (array_agg(i.owner_last_name order by o.first_row desc) filter (where i.owner_last_name is not null))[1],
+       (array_agg(i.owner_full_name order by o.first_row desc) filter (where i.owner_full_name is not null))[1],
+       (array_agg(i.owner_company order by o.first_row desc) filter (where i.owner_company is not null))[1],
+       (array_agg(i.age order by o.first_row desc) filter (where i.age is not null))[1],
+       (array_agg(coalesce(i.mailing_line1, i.address_line1) order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.address_line2 else i.mailing_line2 end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.city else i.mailing_city end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.state else i.mailing_state end order by o.first_row desc))[1],
+       (array_agg(case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end order by o.first_row desc))[1],
+       coalesce(bool_or(i.deceased_owner), false), coalesce(bool_or(i.litigator), false), coalesce(bool_or(i.do_not_mail), false),
+       case when bool_or(i.deceased_owner) then app.now() end, case when bool_or(i.deceased_owner) then 'the file says that the owner has died' end, cast(:source as text), app.now()
+  from owners o join incoming i on i.row_number = o.first_row
+ group by o.owner_key
+ order by o.owner_key
+on conflict (org_id, owner_key) do update
+   set age = coalesce(excluded.age, c.age), is_deceased = c.is_deceased or excluded.is_deceased, is_litigator = c.is_litigator or excluded.is_litigator,
+       do_not_mail = c.do_not_mail or excluded.do_not_mail, needs_review_since = coalesce(c.needs_review_since, excluded.needs_review_since),
+       review_reason = coalesce(c.review_reason, excluded.review_reason)
+ where (coalesce(excluded.age, c.age), c.is_deceased or excluded.is_deceased, c.is_litigator or excluded.is_litigator, c.do_not_mail or excluded.do_not_mail)
+       is distinct from (c.age, c.is_deceased, c.is_litigator, c.do_not_mail);
+
+-- name: analyze_owners
+analyze owners;
+
+-- name: make_touched
+-- Each place with its lead, and the owner whom the file names if it says anything new.
+create temp table touched on commit drop as
+select s.place, s.first_row, s.property_id, s.changed, s.lead_id is null as lead_is_new, coalesce(s.lead_id, gen_random_uuid()) as lead_id,
+       s.contact_id as known_contact_id, coalesce(c.merged_into, c.id, s.contact_id) as contact_id
+  from seen s
+  left join owners o on o.place = s.place
+  left join app.contacts c on c.owner_key = o.owner_key;
+
+-- name: analyze_touched
+analyze touched;
+
 -- name: insert_properties
 -- An address that does not tell the place by itself (another parcel holds it, or it has no house number) is stored with a
 -- mark and the parcel instead of its hash: unique, and never found by an address.
@@ -276,55 +325,6 @@ select distinct on (i.vendor_record_id) cast(:org_id as int), cast(:source as te
  where k.vendor is not null
  order by i.vendor_record_id, k.row_number
 on conflict do nothing;
-
--- name: make_owners
--- The owner of each place of which anything is new.
-create temp table owners on commit drop as
-select t.place, t.first_row, i.owner_key
-  from seen t join incoming i on i.row_number = t.first_row
- where i.owner_key is not null and (t.changed or t.contact_id is null);
-
--- name: merge_owners
--- One contact per owner. Marks that forbid contact only ever go up.
-insert into app.contacts as c (org_id, owner_key, kind, first_name, last_name, full_name, company, age, mailing_line1, mailing_line2, mailing_city, mailing_state, mailing_postal_code,
-       is_deceased, is_litigator, do_not_mail, needs_review_since, review_reason, source, created_at)
-select cast(:org_id as int), o.owner_key, case when max(i.owner_company) is not null and max(i.owner_full_name) is null then 'company' else 'person' end,
-       (array_agg(i.owner_first_name order by o.first_row desc) filter (where i.owner_first_name is not null))[1],
-       (array_agg(i.owner_last_name order by o.first_row desc) filter (where i.owner_last_name is not null))[1],
-       (array_agg(i.owner_full_name order by o.first_row desc) filter (where i.owner_full_name is not null))[1],
-       (array_agg(i.owner_company order by o.first_row desc) filter (where i.owner_company is not null))[1],
-       (array_agg(i.age order by o.first_row desc) filter (where i.age is not null))[1],
-       (array_agg(coalesce(i.mailing_line1, i.address_line1) order by o.first_row desc))[1],
-       (array_agg(case when i.mailing_line1 is null then i.address_line2 else i.mailing_line2 end order by o.first_row desc))[1],
-       (array_agg(case when i.mailing_line1 is null then i.city else i.mailing_city end order by o.first_row desc))[1],
-       (array_agg(case when i.mailing_line1 is null then i.state else i.mailing_state end order by o.first_row desc))[1],
-       (array_agg(case when i.mailing_line1 is null then i.postal_code else i.mailing_postal_code end order by o.first_row desc))[1],
-       coalesce(bool_or(i.deceased_owner), false), coalesce(bool_or(i.litigator), false), coalesce(bool_or(i.do_not_mail), false),
-       case when bool_or(i.deceased_owner) then app.now() end, case when bool_or(i.deceased_owner) then 'the file says that the owner has died' end, cast(:source as text), app.now()
-  from owners o join incoming i on i.row_number = o.first_row
- group by o.owner_key
- order by o.owner_key
-on conflict (org_id, owner_key) do update
-   set age = coalesce(excluded.age, c.age), is_deceased = c.is_deceased or excluded.is_deceased, is_litigator = c.is_litigator or excluded.is_litigator,
-       do_not_mail = c.do_not_mail or excluded.do_not_mail, needs_review_since = coalesce(c.needs_review_since, excluded.needs_review_since),
-       review_reason = coalesce(c.review_reason, excluded.review_reason)
- where (coalesce(excluded.age, c.age), c.is_deceased or excluded.is_deceased, c.is_litigator or excluded.is_litigator, c.do_not_mail or excluded.do_not_mail)
-       is distinct from (c.age, c.is_deceased, c.is_litigator, c.do_not_mail);
-
--- name: analyze_owners
-analyze owners;
-
--- name: make_touched
--- Each place with its lead, and the owner whom the file names if it says anything new.
-create temp table touched on commit drop as
-select s.place, s.first_row, s.property_id, s.changed, s.lead_id is null as lead_is_new, coalesce(s.lead_id, gen_random_uuid()) as lead_id,
-       s.contact_id as known_contact_id, coalesce(c.merged_into, c.id, s.contact_id) as contact_id
-  from seen s
-  left join owners o on o.place = s.place
-  left join app.contacts c on c.owner_key = o.owner_key;
-
--- name: analyze_touched
-analyze touched;
 
 -- name: insert_leads
 insert into app.leads (org_id, id, playbook, property_id, contact_id, source, vendor_record_id, vendor_list_id, upload_id, row_number, first_seen_at, last_seen_at, facts_changed_at, updated_at)

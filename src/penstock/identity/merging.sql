@@ -25,7 +25,10 @@ update app.properties k set
        zip4 = coalesce(k.zip4, g.zip4), lat = coalesce(k.lat, g.lat), lng = case when k.lat is null then g.lng else k.lng end,
        land_use = coalesce(k.land_use, g.land_use), year_built = coalesce(k.year_built, g.year_built), bedrooms = coalesce(k.bedrooms, g.bedrooms), bathrooms = coalesce(k.bathrooms, g.bathrooms),
        building_sqft = coalesce(k.building_sqft, g.building_sqft), lot_sqft = coalesce(k.lot_sqft, g.lot_sqft), property_value = coalesce(k.property_value, g.property_value),
-       estimated_equity = coalesce(k.estimated_equity, g.estimated_equity), mortgage_balance = coalesce(k.mortgage_balance, g.mortgage_balance), owner_occupied = coalesce(k.owner_occupied, g.owner_occupied)
+       estimated_equity = coalesce(k.estimated_equity, g.estimated_equity), mortgage_balance = coalesce(k.mortgage_balance, g.mortgage_balance), owner_occupied = coalesce(k.owner_occupied, g.owner_occupied),
+       located_by = case when k.lat is null then g.located_by else k.located_by end,
+       subdivision_id = coalesce(k.subdivision_id, g.subdivision_id), roof_material = coalesce(k.roof_material, g.roof_material), roof_sqft = coalesce(k.roof_sqft, g.roof_sqft), has_mortgage = coalesce(k.has_mortgage, g.has_mortgage),
+       has_liens = coalesce(k.has_liens, g.has_liens), recent_refinance = coalesce(k.recent_refinance, g.recent_refinance), recent_heloc = coalesce(k.recent_heloc, g.recent_heloc), owner_contact_id = coalesce(k.owner_contact_id, g.owner_contact_id)
   from app.properties g
  cross join lateral (select g.addr_hash not like 'shared:%') held(is_hash)
  cross join lateral (select held.is_hash and exists (select 1 from app.properties q where q.id = :keep and (q.addr_hash is null or q.addr_hash like 'shared:%')) as takes_address) x
@@ -106,7 +109,16 @@ update app.properties k set
        property_value = case when cast(:before as jsonb) ->> 'property_value' is null and k.property_value = g.property_value then null else k.property_value end,
        estimated_equity = case when cast(:before as jsonb) ->> 'estimated_equity' is null and k.estimated_equity = g.estimated_equity then null else k.estimated_equity end,
        mortgage_balance = case when cast(:before as jsonb) ->> 'mortgage_balance' is null and k.mortgage_balance = g.mortgage_balance then null else k.mortgage_balance end,
-       owner_occupied = case when cast(:before as jsonb) ->> 'owner_occupied' is null and k.owner_occupied = g.owner_occupied then null else k.owner_occupied end
+       owner_occupied = case when cast(:before as jsonb) ->> 'owner_occupied' is null and k.owner_occupied = g.owner_occupied then null else k.owner_occupied end,
+       located_by = case when cast(:before as jsonb) ->> 'lat' is null and k.lat = g.lat then cast(:before as jsonb) ->> 'located_by' else k.located_by end,
+       subdivision_id = case when cast(:before as jsonb) ->> 'subdivision_id' is null and k.subdivision_id = g.subdivision_id then null else k.subdivision_id end,
+       roof_material = case when cast(:before as jsonb) ->> 'roof_material' is null and k.roof_material = g.roof_material then null else k.roof_material end,
+       roof_sqft = case when cast(:before as jsonb) ->> 'roof_sqft' is null and k.roof_sqft = g.roof_sqft then null else k.roof_sqft end,
+       has_mortgage = case when cast(:before as jsonb) ->> 'has_mortgage' is null and k.has_mortgage = g.has_mortgage then null else k.has_mortgage end,
+       has_liens = case when cast(:before as jsonb) ->> 'has_liens' is null and k.has_liens = g.has_liens then null else k.has_liens end,
+       recent_refinance = case when cast(:before as jsonb) ->> 'recent_refinance' is null and k.recent_refinance = g.recent_refinance then null else k.recent_refinance end,
+       recent_heloc = case when cast(:before as jsonb) ->> 'recent_heloc' is null and k.recent_heloc = g.recent_heloc then null else k.recent_heloc end,
+       owner_contact_id = case when cast(:before as jsonb) ->> 'owner_contact_id' is null and k.owner_contact_id = g.owner_contact_id then null else k.owner_contact_id end
   from app.properties g
  cross join lateral (select cast(:before as jsonb) ->> 'apn' is null as apn, cast(:before as jsonb) ->> 'addr_hash' is distinct from
      (select q.addr_hash from app.properties q where q.id = :keep) as address) x
