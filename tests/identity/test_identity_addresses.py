@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,9 +82,12 @@ def test_spellings_of_one_address_are_one_and_other_places_are_others(asking: ps
 
 
 def test_every_real_address_has_the_hash_of_the_definition(asking: psycopg.Connection) -> None:
+    """One for each way of writing an address: of those that differ in digits alone the last."""
     found = list(real_addresses(shared_data() / "data"))
     assert len(found) > 90_000
-    assert different(asking, found) == []
+    ways = {tuple(part and re.sub(r"\d", "0", part) for part in address): address for address in found}
+    assert len(ways) > 60_000
+    assert different(asking, list(ways.values())) == []
 
 
 def real_addresses(data: Path) -> Iterator[Address]:

@@ -4,18 +4,25 @@
 line.
 """
 
+# ruff: noqa: E402
+
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import tempfile
 from pathlib import Path
 
+gc.disable()  # it would double the time that the imports take
 from penstock import assembly
 from penstock.core import clock
 from penstock.core.settings import Settings
 from penstock.demo import Request, carry_on, demo_settings
+
+gc.freeze()
+gc.enable()
 
 
 async def main(

@@ -15,7 +15,7 @@ import pytest
 from ground import fresh_database
 from penstock.town.server import Town, start_town
 
-ROWS, DAYS, SEED, KILLS = 120, 12, 11, 20
+ROWS, DAYS, SEED, KILLS = 100, 10, 11, 12
 GRADE = {"rows_lost": 0, "paid_twice": 0, "contacted_against_rule": 0}
 READERS = 8  # pages that one process reads at once
 SCRIPT = Path(__file__).with_name("carry_on.py")
@@ -46,8 +46,8 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing_in_the_grade(server_url: str, template_database: str) -> None:
-    """The same run, once left alone and once killed twenty times, in two towns of the same seed at the same time."""
+def test_a_dozen_kills_change_nothing_in_the_grade(server_url: str, template_database: str) -> None:
+    """The same run, once left alone and once killed a dozen times, in two towns of the same seed at the same time."""
     with (
         fresh_database(server_url, template_database) as calm_database,
         fresh_database(server_url, template_database) as database,
@@ -65,11 +65,11 @@ def test_twenty_kills_change_nothing_in_the_grade(server_url: str, template_data
 
 
 @pytest.mark.slow
-def test_eight_kills_lose_no_company_read_no_profile_twice_and_write_to_nobody_twice(
+def test_five_kills_lose_no_company_read_no_profile_twice_and_write_to_nobody_twice(
     server_url: str, template_database: str
 ) -> None:
     with fresh_database(server_url, template_database) as database, start_town(seed=SEED) as town:
-        kill_again_and_again(database, town, 8, rows=40, days=6, playbook="renewals")
+        kill_again_and_again(database, town, 5, rows=40, days=6, playbook="renewals")
         report = finish(start(database, town, rows=40, days=6, playbook="renewals"))
         assert signals_seen_twice(database) == []
     # A free page whose reader was killed before it could write is asked for once more; a paid one never is.
@@ -77,7 +77,7 @@ def test_eight_kills_lose_no_company_read_no_profile_twice_and_write_to_nobody_t
     assert {name for name, value in report["grade"].items() if value} == {"right_party_rate"}, report["grade"]
     pages = report["town"]["business"]["pages"]
     assert (pages["profile"]["twice"], pages["linkedin"]["twice"]) == (0, 0)
-    assert pages["website"]["twice"] + pages["news"]["twice"] <= 8 * READERS
+    assert pages["website"]["twice"] + pages["news"]["twice"] <= 5 * READERS
     assert report["rows"]["read"] == 40 and report["stages"]["contacted"] > 0
 
 
