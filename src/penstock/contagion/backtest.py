@@ -42,6 +42,8 @@ class Decile(NamedTuple):
     properties: float
     hits: float
     lift: float  # times as many hits as a random tenth
+    low: float  # 95 of 100 draws of neighbourhoods put the lift between these; NaN: too few to draw from
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,9 @@ def _judge(name: str, values: Floats, hit: Flags, block: Ints, draws: list[Float
     curves = np.array([each[0] for each in drawn]).reshape(-1, len(_LEVELS))
     aucs = np.array([each[1] for each in drawn])
     gained = np.diff(curve)
-    deciles = tuple(
-        Decile(k + 1, len(hit) / 10, float(gained[k] * hit.sum()), float(gained[k] * 10)) for k in range(10)
-    )
+    drawn_gains = np.diff(curves, axis=1)
+    lifts = [_interval(float(gained[k] * 10), drawn_gains[:, k] * 10) for k in range(10)]
+    deciles = tuple(Decile(k + 1, len(hit) / 10, float(gained[k] * hit.sum()), *lifts[k]) for k in range(10))
     ranking = Ranking(
         name,
         deciles,
