@@ -14,6 +14,7 @@ from penstock.permits.pulling import Pulled, follow, pull, pull_followed, source
 from penstock.permits.records import Permit, Read, read
 from penstock.permits.sources import SourceMap, named_sources, source
 from penstock.permits.store import Imported, import_file
+from penstock.permits.tasks import pump as decide_due
 
 __all__ = [
     "Classifier",
@@ -31,6 +32,7 @@ __all__ = [
     "Table",
     "Verdict",
     "decide",
+    "decide_due",
     "follow",
     "import_file",
     "listed",

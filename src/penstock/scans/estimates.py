@@ -124,7 +124,7 @@ async def draw_up(
     if search:
         if territory.search is None:
             raise InvalidInput(f"playbook {playbook.name} has no search for places", fix="import a file of them")
-        at_vendor = await intake.count_places(ctx, org_id, playbook=playbook, area=area.spec)
+        at_vendor = await intake.count_places(ctx, org_id, playbook=playbook.name, area=area.spec)
     async with ctx.db.tenant(org_id) as db:
         places = await places_of(db, org_id, area, playbook, broker_id=broker_id)
         permits = await permits_in(db, org_id, area, playbook)

@@ -94,12 +94,12 @@ async def _search(ctx: Context, org_id: int, scan: Scan) -> bool:
         bought = await intake.search_places(
             ctx,
             org_id,
-            playbook=scan.playbook,
+            playbook=scan.playbook.name,
             area=scan.area.spec,
             limit=scan.records_at_most,
             actor=scan.created_by,
         )
-        learned = {"search": {"places": bought.places, "cents": float(bought.cost_cents)}}
+        learned = {"search": {"places": bought.places, "cents": bought.cost_cents, "stopped": bought.stopped}}
     await _go_on(ctx, org_id, scan, "permits", learned)
     return True
 
@@ -119,7 +119,11 @@ async def _permits(ctx: Context, org_id: int, scan: Scan) -> bool:
 
 
 async def _score(ctx: Context, org_id: int, scan: Scan) -> bool:
-    """Bring the scores up to date. A permit that has not found its place might be the place's own new roof: wait."""
+    """Bring the scores up to date, permits first: one that has not found its place may be about one of these.
+
+    Where somebody else is at the permits, wait: a place must not become a lead because its own is not known yet.
+    """
+    await permits.decide_due(ctx, org_id)
     async with ctx.db.tenant(org_id) as db:
         if await scalar(db, SQL["permits_wait"]):
             return False

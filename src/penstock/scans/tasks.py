@@ -10,7 +10,7 @@ import structlog
 from penstock.core import dlq, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
-from penstock.core.errors import InvalidInput, NotConfigured, NotFound, ProviderBusy, ProviderRefused
+from penstock.core.errors import Conflict, InvalidInput, NotConfigured, NotFound, ProviderBusy, ProviderRefused
 from penstock.scans.places import SQL
 from penstock.scans.run import Over, Scan, scan_of, work
 from penstock.scans.service import STAGE, end, tell
@@ -67,6 +67,8 @@ async def _work(ctx: Context, org_id: int, scan: Scan) -> int:
         return 0
     except ProviderBusy as busy:
         return await _later(ctx, org_id, scan, str(busy), busy.retry_after_s)
+    except Conflict as other:  # somebody else is at a portal, or gave the customer its last lead
+        return await _later(ctx, org_id, scan, str(other), None)
     except FOR_GOOD as refused:
         await _fail(ctx, org_id, scan, str(refused))
         return 1
