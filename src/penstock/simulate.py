@@ -76,6 +76,13 @@ class TownControl:
         }
         (await self._http.put("/town/webhooks", json=hooks)).raise_for_status()
 
+    async def enter_card(self, url: str) -> None:
+        """What a customer does on the payment service's page; it tells us by webhook when time moves on."""
+        answer = await self._http.post(url)
+        if answer.status_code != httpx.codes.SEE_OTHER:
+            answer.raise_for_status()
+            raise InvalidInput(f"{url.partition('?')[0]} is no page to pay on")
+
     async def employ(self, emails: list[str]) -> None:
         """Mailboxes of our own people: they take mail and are not graded."""
         (await self._http.put("/town/staff", json={"emails": emails})).raise_for_status()

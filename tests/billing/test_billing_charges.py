@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from factories import make_contactable
 from ground import BROKER_ID, START
 from penstock import billing
 from penstock.billing import standing, subscriptions
@@ -162,6 +165,65 @@ async def test_leads_of_nobody_are_refused(ctx: Context) -> None:
     with pytest.raises(NotFound):
         async with ctx.db.tenant(1) as db:
             await billing.allowance(db, 1, uuid4())
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_scans_credits_and_a_subscription_at_once_keep_the_books_balanced(ctx: Context, seed: int) -> None:
+    draw, leads = random.Random(seed), await make_leads(ctx, 80)
+
+    async def scan() -> None:
+        for _ in range(4):
+            await give(ctx, draw.sample(leads, draw.randint(1, 20)))
+
+    async def take_back() -> None:
+        for lead in draw.sample(leads, 12):
+            with suppress(NotFound, Conflict):
+                async with ctx.db.tenant(1) as db:
+                    await billing.credit(db, 1, lead_id=lead, reason="test", actor="test")
+
+    async def pay() -> None:
+        await asyncio.sleep(0)
+        await subscribe(ctx)
+
+    await asyncio.gather(scan(), take_back(), scan(), pay(), scan(), take_back())
+    books = await the_books(ctx)
+    async with ctx.db.tenant(1) as db:
+        once = await scalar(db, text("select count(*) = count(distinct lead_id) from app.usage_events"))
+    assert once and books["lines"] == books["trial"] + books["paid"] > 0
+    assert (books["trial"] + books["left"], books["cents"]) == (25, books["paid"] * 2500)
+
+
+async def test_messages_and_talk_are_facts_of_the_logs_that_cost_nothing(ctx: Context) -> None:
+    lead = await make_contactable(ctx, broker_id=BROKER_ID)
+    nobodys = await make_contactable(ctx)
+    told = text(
+        "insert into app.message_log (lead_id, direction, channel, state, sent_at)"
+        " select cast(:lead as uuid), d, 'email', s, at from (values ('outbound', 'sent', app.now()),"
+        " ('outbound', 'sent', app.now() - interval '1 day'), ('outbound', 'failed', null),"
+        " ('inbound', 'received', app.now())) v (d, s, at)"
+    )
+    talked = text(
+        "insert into app.calls (org_id, lead_id, contact_id, contact_point_id, number_id, attempt_no, state, outcome,"
+        "   started_at, ended_at)"
+        " select 1, l.id, l.contact_id, p.id, n.id, v.no, 'ended', 'voicemail',"
+        "   app.now() - make_interval(secs => v.s), app.now()"
+        "   from app.leads l join app.contact_points p on p.contact_id = l.contact_id and p.kind = 'phone'"
+        "   cross join lateral (select min(id) as id from app.phone_numbers) n, (values (1, 61), (2, 60)) v (no, s)"
+        "  where l.id = cast(:lead as uuid)"
+    )
+    async with ctx.db.tenant(1) as db:
+        for one in (lead, nobodys):
+            await execute(db, told, lead=one)
+        await execute(db, talked, lead=lead)
+        found = await rows(
+            db, text("select broker_id, day, metric, quantity, cost_usd from api.billing_usage order by metric, day")
+        )
+    assert [(str(row["day"]), row["metric"], row["quantity"], row["cost_usd"]) for row in found] == [
+        ("2026-11-29", "emails_sent", 1, 0),
+        ("2026-11-30", "emails_sent", 1, 0),
+        ("2026-11-30", "voice_minutes", 3, 0),
+    ]
+    assert {row["broker_id"] for row in found} == {BROKER_ID}
 
 
 async def test_used_days_are_those_of_the_org_and_a_broker_sees_only_their_own(ctx: Context) -> None:

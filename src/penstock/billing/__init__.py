@@ -7,6 +7,7 @@ once, ever.
 """
 
 from penstock.billing.charges import Credited, credit, record_leads
+from penstock.billing.checkout import start_checkout
 from penstock.billing.service import Closed, close_period, credit_event, record_event
 from penstock.billing.standing import Allowance
 from penstock.billing.subscriptions import allowance, open_trial
@@ -22,4 +23,5 @@ __all__ = [
     "open_trial",
     "record_event",
     "record_leads",
+    "start_checkout",
 ]
