@@ -11,10 +11,9 @@ import textwrap
 import uuid
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from scanworld import AUSTIN, SQUARE, Rooms, account, give_score, make_places, ordered, rooms, sql, state, subscribe
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -26,8 +25,12 @@ from penstock.core.db import execute
 from penstock.core.errors import Conflict, InvalidInput, NotFound, ProviderBusy, ProviderRefused
 from penstock.scans import ScanRequest, cancel, estimate, order, read_area, retry, run, start
 from penstock.scans.tasks import pump, recover
+from scanworld import AUSTIN, SQUARE, account, give_score, make_places, ordered, sql, state, subscribe
 
-__all__ = ["rooms"]
+if TYPE_CHECKING:
+    from scanrooms import Rooms
+
+pytest_plugins = ["scanrooms"]
 
 
 def leads_of(found: dict[str, Any]) -> int:
@@ -303,7 +306,7 @@ async def test_a_busy_vendor_puts_the_scan_by_for_its_time(ctx: Context, rooms: 
     assert await sql(ctx, "select 1 from app.dlq") == []
 
 
-async def test_a_scan_waits_while_permits_look_for_their_places(ctx: Context, rooms: Rooms) -> None:
+async def test_a_scan_has_the_permits_decided_and_waits_while_another_is_at_them(ctx: Context, rooms: Rooms) -> None:
     await make_places(ctx, [90])
     await sql(
         ctx,
@@ -311,10 +314,12 @@ async def test_a_scan_waits_while_permits_look_for_their_places(ctx: Context, ro
         " values (1, 'test', 'p1', 'reroof', '2026-11-01', 'TX', 'x') returning 1",
     )
     scan = await ordered(ctx)
-    assert await pump(ctx, 1) == 0
+    async with ctx.db.tenant(1) as other:
+        await execute(other, text("select 1 from app.building_permits for update"))
+        assert await pump(ctx, 1) == 0
     assert (await state(ctx, scan))["step"] == "score" and rooms.asked == []
-    await sql(ctx, "update app.building_permits set matched_at = app.now(), unmatched_reason = 'none' returning 1")
     assert await pump(ctx, 1) == 1
+    assert (await sql(ctx, "select matched_at is not null as decided from app.building_permits"))[0]["decided"]
     assert "scans" in journey.NEXT["permits_matched"]
 
 

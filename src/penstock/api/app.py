@@ -24,10 +24,25 @@ from penstock.permits import endpoints as permits
 from penstock.replies import endpoints as replies
 from penstock.reports import endpoints as property_reports
 from penstock.sales import endpoints as sales
+from penstock.scans import endpoints as scans
 from penstock.scrape import endpoints as scrape
 from penstock.voice import endpoints as voice
 
-STAGES = (intake, permits, imagery, scrape, compliance, outreach, replies, voice, booking, sales, billing, property_reports)
+STAGES = (
+    intake,
+    permits,
+    scans,
+    imagery,
+    scrape,
+    compliance,
+    outreach,
+    replies,
+    voice,
+    booking,
+    sales,
+    billing,
+    property_reports,
+)
 ABOUT = """
 Sign in at `POST /v1/token`, or use an API key; send either as `Authorization: Bearer …`.
 Errors are RFC 9457 problems: `code` is stable, `fix` says what to do. Lists are read with `cursor`.

@@ -18,6 +18,7 @@ from penstock.cli import (
     permits,
     reports,
     sales,
+    scans,
     subscriptions,
     work,
 )
@@ -56,6 +57,7 @@ work.add_to(app)
 intake.add_to(app)
 campaigns.add_to(app)
 permits.add_to(app)
+scans.add_to(app)
 sales.add_to(app)
 reports.add_to(app)
 imagery.add_to(app)

@@ -1,17 +1,14 @@
-"""Places with scores, as intake and the numeric pass leave them, and the other rooms where they are not the point."""
+"""Places with scores, as intake and the numeric pass leave them, and scans of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from ground import BROKER_ID
-from penstock import contagion, intake
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.scans import ScanRequest, order, read_area, show
@@ -46,44 +43,6 @@ SCORE = text(
           and not cast(:known as jsonb) ? cast(attname as text))) as r) x
     """
 )
-
-
-@dataclass
-class Rooms:
-    """The rooms around a scan, told what they would say and remembering what they were asked."""
-
-    at_vendor: int = 0
-    asked: list[tuple[str, Any]] = field(default_factory=list)
-    fault: Exception | None = None
-
-    async def count_places(self, ctx: Context, org_id: int, *, playbook: Any, area: Any) -> int:
-        self.asked.append(("count", dict(area)))
-        return self.at_vendor
-
-    async def search_places(self, ctx: Context, org_id: int, **given: Any) -> Any:
-        self.asked.append(("search", given["limit"]))
-        if self.fault is not None:
-            raise self.fault
-        return Bought(given["limit"], 10.0 * given["limit"])
-
-    async def score_due(self, ctx: Context, org_id: int, playbook: Any) -> None:
-        self.asked.append(("score", playbook.name))
-
-
-@dataclass(frozen=True)
-class Bought:
-    places: int
-    cost_cents: float
-
-
-@pytest.fixture
-def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
-    """Search and scoring are not the point: they do as they are told."""
-    made = Rooms()
-    monkeypatch.setattr(intake, "count_places", made.count_places, raising=False)
-    monkeypatch.setattr(intake, "search_places", made.search_places, raising=False)
-    monkeypatch.setattr(contagion, "score_due", made.score_due, raising=False)
-    return made
 
 
 async def make_places(

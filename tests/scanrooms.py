@@ -1,0 +1,50 @@
+"""The rooms around a scan where they are not the point: a plugin with the fixture `rooms`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from penstock import contagion, intake
+from penstock.core.context import Context
+
+
+@dataclass
+class Rooms:
+    """The rooms around a scan, told what they would say and remembering what they were asked."""
+
+    at_vendor: int = 0
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    async def count_places(self, ctx: Context, org_id: int, *, playbook: Any, area: Any) -> int:
+        self.asked.append(("count", dict(area)))
+        return self.at_vendor
+
+    async def search_places(self, ctx: Context, org_id: int, **given: Any) -> Any:
+        self.asked.append(("search", given["limit"]))
+        if self.fault is not None:
+            raise self.fault
+        return Bought(given["limit"], 10.0 * given["limit"])
+
+    async def score_due(self, ctx: Context, org_id: int, playbook: Any) -> None:
+        self.asked.append(("score", playbook.name))
+
+
+@dataclass(frozen=True)
+class Bought:
+    places: int
+    cost_cents: float
+    stopped: str | None = None
+
+
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    """Search and scoring are not the point: they do as they are told."""
+    made = Rooms()
+    monkeypatch.setattr(intake, "count_places", made.count_places)
+    monkeypatch.setattr(intake, "search_places", made.search_places)
+    monkeypatch.setattr(contagion, "score_due", made.score_due)
+    return made
