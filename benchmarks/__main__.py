@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import companies as company_list
-from benchmarks import feeder, gate, importing, queues, upsert
+from benchmarks import contagion, feeder, gate, importing, queues, territory, upsert
 from benchmarks.figures import Figure, Sizes, machine, table
 from benchmarks.ground import Ground, ground
 from penstock.core import clock, embedded
@@ -31,6 +31,8 @@ class Name(StrEnum):
     FEEDER = "feeder"
     GATE = "gate"
     QUEUES = "queues"
+    CONTAGION = "contagion"
+    NEIGHBOURS = "neighbours"
 
 
 MEASUREMENTS: dict[Name, Measure] = {
@@ -40,6 +42,8 @@ MEASUREMENTS: dict[Name, Measure] = {
     Name.FEEDER: feeder.measure,
     Name.GATE: gate.measure,
     Name.QUEUES: queues.measure,
+    Name.CONTAGION: territory.measure,
+    Name.NEIGHBOURS: contagion.measure_alone,
 }
 
 
@@ -48,17 +52,22 @@ def main(
         int, typer.Option(min=200, help="Rows of the county file, and of the list of companies.")
     ] = Sizes().rows,
     companies: Annotated[int, typer.Option(min=200, help="Companies behind the queues.")] = Sizes().companies,
+    homes: Annotated[
+        int, typer.Option(min=600, help="Places that are scored; a tenth as many permits.")
+    ] = Sizes().homes,
     only: Annotated[list[Name] | None, typer.Option(help="Measure only this; may be given several times.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
     ] = None,
 ) -> None:
-    """Measure imports, upsert, feeder, gate and queues, each as a ratio to a peer of the same run.
+    """Measure imports, upsert, feeder, gate, queues and the scoring of places, each beside a peer of the same run.
 
     Works in databases of its own on the embedded server and drops them at the end.
     """
     with embedded.embedded_server(load_settings().home) as server, ground(server.url("postgres")) as made:
-        report = asyncio.run(run(made, Sizes(rows=rows, companies=companies), only or list(Name), Console()))
+        report = asyncio.run(
+            run(made, Sizes(rows=rows, companies=companies, homes=homes), only or list(Name), Console())
+        )
     if json_file:
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 

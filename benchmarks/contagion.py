@@ -1,6 +1,7 @@
-"""The pass over places and permits: rate on one and two processes, growth, one new permit, and PostGIS beside it.
+"""The pass over places and permits: rate on one and two processes, growth, clusters, and PostGIS beside it.
 
-`python -m benchmarks.contagion` measures alone; no database is needed but for the comparison with PostGIS.
+`python -m benchmarks.contagion` measures alone; no database is needed but for the comparison with PostGIS. What reading
+and writing cost on top is measured in `territory`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from rich.console import Console
 from sklearn.cluster import DBSCAN
 
 from benchmarks import postgis
-from benchmarks.figures import Figure, Stopwatch, machine, table
+from benchmarks.figures import Figure, Sizes, Stopwatch, machine, table
+from benchmarks.ground import Ground
 from penstock.contagion.arrays import PERMIT, PROPERTY, Ints, Reach, Rows
 from penstock.contagion.clusters import Density, find
-from penstock.contagion.field import prepare, subdivisions
+from penstock.contagion.field import prepare
 from penstock.contagion.geometry import chord, earth_centred
-from penstock.contagion.incremental import Places
 from penstock.contagion.neighbours import measure
 from penstock.contagion.parts import by_stretch, feel_part, measure_parts, parts_of
 from penstock.contagion.score import Weights, score, unknown_facts
@@ -67,13 +68,17 @@ def _permits(homes: Rows, own: Ints, chance: np.random.Generator) -> Rows:
     return made
 
 
+async def measure_alone(ground: Ground, sizes: Sizes) -> list[Figure]:
+    """The numeric pass without a database of ours."""
+    return compare(sizes.homes)
+
+
 def compare(homes: int = HOMES, growth: int = 5) -> list[Figure]:
     """All figures. `growth`: how many times as many homes the second measurement has."""
     properties, permits, own = state(homes, homes // 10)
     with _two_processes() as pool:
         figures = list(_rates(properties, permits, own, pool))
     figures.append(_grown(homes, growth))
-    figures.append(_one_more(properties, permits, own))
     figures.append(_clusters(properties, permits, own))
     figures += _beside_postgis(properties, permits)
     return figures
@@ -128,20 +133,6 @@ def _grown(homes: int, growth: int) -> Figure:
         seconds.append(min(laps))
     note = f"{growth * homes:,} homes; ratio is processor time against {growth} times that of {homes:,}"
     return Figure("grown", seconds[1], "s", "linear", growth * seconds[0], note)
-
-
-def _one_more(properties: Rows, permits: Rows, own: Ints) -> Figure:
-    """A permit comes in: find whom it reaches, measure them again."""
-    places, watch = Places(properties), Stopwatch()
-    totals = subdivisions(properties, permits, as_of=AS_OF, reach=Reach())
-    reached = 0
-    for nth in np.random.default_rng(2).integers(0, len(permits), 30):
-        with watch.lap():
-            rows, _ = places.rescore(permits, own, np.array([nth]), totals, as_of=AS_OF, reach=Reach())
-        reached += len(rows)
-    slow = watch.percentile(95) * 1e3
-    note = f"median of 30, 95 of 100 within {slow:.0f} ms; {reached // 30} homes reached on average"
-    return Figure("one new permit", watch.median * 1e3, "ms", "promised", 50.0, note)
 
 
 def _clusters(properties: Rows, permits: Rows, own: Ints) -> Figure:

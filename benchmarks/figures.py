@@ -26,6 +26,7 @@ class Sizes:
     brokers: tuple[int, ...] = (1, 20)
     facts: int = 2_000  # people asked about, a round
     companies: int = 1_000_000  # companies behind the queues
+    homes: int = 1_000_000  # places that are scored; a tenth as many permits
 
 
 @dataclass(frozen=True, slots=True)

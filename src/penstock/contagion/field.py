@@ -86,12 +86,6 @@ def prepare(
     )
 
 
-def subdivisions(properties: Rows, permits: Rows, *, as_of: int, reach: Reach) -> Subdivisions:
-    """Totals of all subdivisions on a day."""
-    known = (permits["day"] <= as_of) & (permits["day"] > as_of - reach.window_days)
-    return _totals(properties, permits[known])
-
-
 def distance_weights(reach: Reach) -> Floats:
     """Decay with distance by whole feet, in UNITs."""
     return _decay(int(reach.area_ft) + 2, reach.half_distance_ft)

@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import journey
-from penstock.contagion import around, cluster_store, store
+from penstock.contagion import around, cluster_store, map_cells, store
 from penstock.contagion.arrays import Ints, Rows
 from penstock.contagion.clusters import cluster_of
 from penstock.contagion.field import Field, prepare
@@ -150,7 +150,10 @@ async def _full(
     ground = Ground(rules, stamp.scored_on, found.permits, field, clusters)
     await execute(db, SQL["stage"])
     changed, done, after, counted = 0, 0, -1, np.zeros(0, dtype=np.int64)
+    totals, tiers = (np.zeros(len(places.properties), dtype=np.int64) for _ in range(2))
     async for fresh in _ahead(ground, places):
+        for kept, name in ((totals, "total_urgency_score"), (tiers, "tier")):
+            kept[done : done + len(fresh)] = fresh[name]
         done += len(fresh)
         upto = LAST if done == len(places.properties) else int(fresh["property_id"][-1])
         there = await store.between(db, rules.playbook, after, upto)
@@ -161,6 +164,7 @@ async def _full(
         there = await store.between(db, rules.playbook, -1, LAST)
         changed = await store.write(db, stamp, np.zeros(0, dtype=store.SCORE), there)
     await cluster_store.count(db, rules.playbook, counted)
+    await map_cells.count_all(db, stamp.org_id, rules.playbook, places.properties, totals, tiers)
     counts = {"properties": done, "permits": len(found.permits)}
     await execute(
         db, SQL["keep_run"], org_id=stamp.org_id, playbook=rules.playbook, scored_on=stamp.scored_on,
@@ -214,4 +218,5 @@ async def _incremental(db: AsyncConnection, stamp: store.Stamp, rules: Rules, to
     await execute(db, SQL["stage"])
     there = await store.of(db, rules.playbook, local.ids)
     changed = await store.write(db, stamp, fresh, there)
+    await map_cells.count_around(db, stamp.org_id, rules.playbook, local.ids)
     return Scored(len(fresh), len(local.permits), changed)

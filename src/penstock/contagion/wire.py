@@ -69,10 +69,10 @@ async def copy_rows(db: AsyncConnection, table: str, rows: Rows) -> None:
     names = sql.SQL(",").join(map(sql.Identifier, rows.dtype.names))
     query = sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), names)
     async with (await driver(db)).cursor() as cursor, cursor.copy(query) as copy:
-        await copy.write(_SIGNATURE + records(rows) + _END)
+        await copy.write(binary(rows))
 
 
-def records(rows: Rows) -> bytes:
+def binary(rows: Rows) -> bytes:
     """The rows as a binary COPY has them: a count of fields, then each field with its length before it."""
     names = rows.dtype.names
     assert names is not None
@@ -84,4 +84,4 @@ def records(rows: Rows) -> bytes:
     for name in names:
         made[f"{name} length"] = rows.dtype[name].itemsize
         made[name] = rows[name]
-    return made.tobytes()
+    return _SIGNATURE + made.tobytes() + _END
