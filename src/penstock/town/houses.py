@@ -20,7 +20,7 @@ HEADER: Final = (
     *records.HEADER, "Latitude", "Longitude", "Subdivision", "Roof Type", "Roof Sqft", "Has Mortgage", "Liens",
     "Recent Refinance", "Recent HELOC",
 )  # fmt: skip
-POINT_SLIPS: Final = {"none": 0.06, "zero": 0.004, "swapped": 0.004}
+POINT_SLIPS: Final = {"none": 0.06, "zero": 0.01, "swapped": 0.01}
 MATERIALS: Final = {"metal": 0.12, "tile": 0.08}
 LIEN: Final = 0.03
 REFINANCED: Final = 0.06
