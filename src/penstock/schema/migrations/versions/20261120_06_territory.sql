@@ -429,6 +429,24 @@ end $$;
 create trigger trg_forget_scores after delete on app.properties referencing old table as gone for each statement execute function app.forget_scores();
 create trigger trg_forget_scores after delete on app.contagion_clusters referencing old table as gone for each statement execute function app.forget_scores();
 
+-- The map from far away: scores counted by cell of the map, so that a whole country need not be read to draw it.
+create table app.map_cells (
+  org_id int not null references app.orgs, playbook text not null, grid_cell bigint not null, places int not null, hot int not null, warm int not null, score_sum bigint not null, best smallint not null,
+  primary key (org_id, playbook, grid_cell)
+);
+select app.tenant_table('map_cells');
+create policy everybody_reads on app.map_cells for select to authenticated using (true);
+select app.describe('map_cells', 'How many places of a cell of the map are scored, and how high.', $$
+org_id: tenant
+playbook: whose scores
+grid_cell: cell of the map (app.grid_cell)
+places: places scored
+hot: of them HOT
+warm: of them WARM
+score_sum: sum of their total scores
+best: the highest of them
+$$);
+
 create type app.scan_status as enum ('pending', 'queued', 'in_progress', 'completed', 'failed', 'cancelled');
 insert into app.status_transitions values
   ('scan_status', 'pending', 'queued'), ('scan_status', 'pending', 'cancelled'), ('scan_status', 'queued', 'in_progress'), ('scan_status', 'queued', 'cancelled'), ('scan_status', 'queued', 'failed'),
