@@ -95,6 +95,14 @@ def test_import_reports_as_json_on_stdout_and_a_second_time_updates(penstock: Ru
     assert (status["stages"]["leads"], status["waiting"]["enrichment"]) == (5, 5)
 
 
+def test_an_import_of_places_says_what_it_was_taken_without(penstock: Run, tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("address,zip,lat,lng\n1 Alder St,78701,30.27,-97.74\n2 Alder St,78701,-97.74,30.27\n")
+    shown = penstock("import", str(file), "--playbook", "roofing").stdout
+    assert "Taken without" in shown
+    assert "row 3" in shown
+
+
 def test_a_bad_file_is_bad_input_and_leaves_nothing(penstock: Run, tmp_path: Path, database: str) -> None:
     file = tmp_path / "empty.csv"
     file.write_text("")
