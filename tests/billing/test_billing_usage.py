@@ -65,14 +65,14 @@ async def test_nothing_is_told_before_there_is_a_subscription(house: House) -> N
 async def test_faults_on_the_way_neither_double_nor_lose_anything(house: House) -> None:
     await house.subscribe()
     await house.leads(60)
-    house.town.faults.configure({"stripe": {"rate_429": 0.15, "rate_500": 0.15, "reset": 0.15}})
-    lost = every(4)
+    house.town.faults.configure({"stripe": {"rate_429": 0.08, "rate_500": 0.08, "reset": 0.08}})
+    lost = every(6)
     house.lose = lambda path: path == EVENTS and lost()  # counted, and the answer never comes
-    for _ in range(60):
+    for _ in range(44):  # 22 hours: as long as identifiers are remembered
         await usage.pump(house.ctx, 1)
         if await house.states() == {"sent": 60}:
             break
-        await house.move(minutes=15)
+        await house.move(minutes=30)
     house.lose = lambda path: False
     house.town.faults.configure({})
     grade = house.town.truth.grade()
@@ -134,6 +134,21 @@ async def test_after_a_day_what_was_counted_is_looked_up_first(
     }
     assert (await house.counted(), house.town.truth.grade()["usage_counted_twice"]) == (3 + sum_there, 0)
     assert ("usage_refused" in await firing(house)) is ("refused" in states)
+
+
+async def test_a_service_that_was_away_for_days_leaves_nothing_in_doubt(house: House, impatient: None) -> None:
+    await house.subscribe()
+    await house.leads(8)
+    house.town.faults.configure({"stripe": {"rate_429": 1.0}})
+    await usage.pump(house.ctx, 1)
+    await house.move(hours=30)
+    await usage.pump(house.ctx, 1)
+    async with house.ctx.db.tenant(1) as db:
+        assert await scalar(db, text("select count(*) from app.usage_events where meter_tried_at is not null")) == 0
+    house.town.faults.configure({})
+    await house.move(hours=7)
+    await usage.pump(house.ctx, 1)
+    assert (await house.states(), await house.counted()) == ({"sent": 8}, 8)
 
 
 async def test_usage_that_is_refused_waits_for_a_person(house: House) -> None:

@@ -101,6 +101,27 @@ async def test_a_read_that_ends_in_500_is_asked_again() -> None:
     assert len(seen) == 3
 
 
+async def test_turned_away_after_a_try_that_may_have_arrived_may_have_arrived() -> None:
+    turned_away = JSONResponse({}, 429, headers={"retry-after": "0"})
+    client, seen = scripted(JSONResponse({}, 500, headers={"retry-after": "0"}), turned_away)
+    with pytest.raises(ProviderBusy) as caught:
+        await ask_json(client, paid(repeatable=True))
+    assert (len(seen), caught.value.reached) == (3, True)
+    client, _ = scripted(turned_away)
+    with pytest.raises(ProviderBusy) as caught:
+        await ask_json(client, paid(repeatable=True))
+    assert not caught.value.reached
+
+
+async def test_a_refusal_brings_the_answer_along_and_none_of_its_text() -> None:
+    client, _ = scripted(JSONResponse({"error": {"code": "no", "message": "ada@home.example"}}, 400))
+    with pytest.raises(ProviderRefused) as caught:
+        await ask_json(client, paid())
+    assert str(caught.value) == "acme answered 400: no"
+    assert isinstance(caught.value.__cause__, httpx.HTTPStatusError) and "ada" not in str(caught.value.__cause__)
+    assert caught.value.__cause__.response.json()["error"]["message"] == "ada@home.example"
+
+
 async def test_a_vendor_that_stays_busy_is_given_up_after_three_tries() -> None:
     client, seen = scripted(Response(status_code=503, headers={"Retry-After": "0"}))
     async with client:

@@ -43,6 +43,7 @@ class Fate:
     error: str | None = None
     wait_s: float | None = None
     again: bool = False  # it is still to be told, or taken back
+    untouched: bool = False  # it certainly never reached the service, now or before
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,11 @@ async def _tell_all(desk: Desk, room: asyncio.Semaphore, lines: Sequence[RowMapp
             failed = failed + 1 if fate.again else 0
             if failed == PATIENCE:
                 break
-    return {line["id"]: fates.get(line["id"]) or Fate(_back(line), again=True) for line in lines}
+    return {line["id"]: fates.get(line["id"]) or _left(line) for line in lines}
+
+
+def _left(line: RowMapping) -> Fate:
+    return Fate(_back(line), again=True, untouched=line["tried_before"] is None)
 
 
 async def _tell(desk: Desk, line: RowMapping) -> Fate:
@@ -149,7 +154,8 @@ def _later(line: RowMapping, error: Exception) -> Fate:
     log.warning("usage not told", line=line["id"], error=type(error).__name__)
     reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
     wait_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
-    return Fate(_back(line), reason, wait_s, again=True)
+    turned_away = isinstance(error, ProviderBusy) and not error.reached
+    return Fate(_back(line), reason, wait_s, again=True, untouched=turned_away and line["tried_before"] is None)
 
 
 def _back(line: RowMapping) -> State:
@@ -206,6 +212,7 @@ async def _settle(desk: Desk, db: AsyncConnection, fates: Mapping[int, Fate]) ->
         ids=numbers,
         states=[fates[number].state for number in numbers],
         errors=[fates[number].error for number in numbers],
+        untouched=[fates[number].untouched for number in numbers],
         worker=str(desk.ctx.worker_id),
     )
     over = [f"usage:{number}" for number in numbers if not fates[number].again]

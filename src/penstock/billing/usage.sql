@@ -49,8 +49,8 @@ returning e.id, e.lead_id, e.quantity, e.occurred_at, e.withdrawn_at, e.meter_se
 
 -- name: settle
 update app.usage_events e
-   set meter_state = f.state, meter_error = f.error, worker_id = null, meter_sent_at = case when f.state = 'sent' and e.withdrawn_at is null then app.now() else e.meter_sent_at end
-  from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:errors as text[])) f (id, state, error)
+   set meter_state = f.state, meter_error = f.error, worker_id = null, meter_tried_at = case when not f.untouched then e.meter_tried_at end, meter_sent_at = case when f.state = 'sent' and e.withdrawn_at is null then app.now() else e.meter_sent_at end
+  from unnest(cast(:ids as bigint[]), cast(:states as text[]), cast(:errors as text[]), cast(:untouched as boolean[])) f (id, state, error, untouched)
  where e.id = f.id and e.meter_state = 'sending' and e.worker_id = cast(:worker as uuid)
 returning e.id, e.lead_id, e.meter_state, e.withdrawn_at;
 

@@ -77,10 +77,12 @@ async def ask_json(client: httpx.AsyncClient, request: Request) -> Any:
 
 async def ask(client: httpx.AsyncClient, request: Request) -> httpx.Response:
     """The vendor's 2xx response, under the same rules as `ask_json`."""
+    reached = False
     for attempt in range(1, TRIES + 1):
         try:
             return await _once(client, request)
         except ProviderBusy as busy:
+            reached = busy.reached = reached or busy.reached  # an earlier try may have, whatever became of this one
             harmless = request.repeatable or not isinstance(busy, ProviderUnclear)
             if attempt == TRIES or not harmless or busy.retry_after_s > LONGEST_WAIT_S:
                 raise
