@@ -113,3 +113,11 @@ async def account(ctx: Context) -> dict[str, Any]:
         found = await one(db, text(statement))
     assert found is not None
     return dict(found)
+
+
+def leads_of(found: dict[str, Any]) -> int:
+    """Every place of the area is accounted for; gives how many became leads."""
+    summary = found["results_summary"]
+    assert summary["leads"] + sum(summary["not_leads"].values()) == summary["places"] == found["total_properties"]
+    assert summary["leads"] == found["qualified_leads"] == sum(summary["by_tier"].values())
+    return int(summary["leads"])

@@ -25,20 +25,12 @@ from penstock.core.db import execute
 from penstock.core.errors import Conflict, InvalidInput, NotFound, ProviderBusy, ProviderRefused
 from penstock.scans import ScanRequest, cancel, estimate, order, read_area, retry, run, start
 from penstock.scans.tasks import pump, recover
-from scanworld import AUSTIN, SQUARE, account, give_score, make_places, ordered, sql, state, subscribe
+from scanworld import AUSTIN, SQUARE, account, give_score, leads_of, make_places, ordered, sql, state, subscribe
 
 if TYPE_CHECKING:
     from scanrooms import Rooms
 
 pytest_plugins = ["scanrooms"]
-
-
-def leads_of(found: dict[str, Any]) -> int:
-    """Every place of the area is accounted for; gives how many became leads."""
-    summary = found["results_summary"]
-    assert summary["leads"] + sum(summary["not_leads"].values()) == summary["places"] == found["total_properties"]
-    assert summary["leads"] == found["qualified_leads"] == sum(summary["by_tier"].values())
-    return int(summary["leads"])
 
 
 # -- what becomes of an area -------------------------------------------------------------------------------------------

@@ -238,12 +238,20 @@ def _hint_at_workers(workers: int) -> None:
 
 def _say_estimate(found: scans.Estimate) -> None:
     size = f", {found.square_miles:,.1f} square miles" if found.square_miles is not None else ""
-    known = [("places known", found.places), ("of them scored", found.scored), ("leads already", found.leads_already)]
+    known: list[tuple[str, int | str]] = [
+        ("places known", found.places),
+        ("of them scored", found.scored),
+        ("leads already", found.leads_already),
+    ]
+        ("places known", found.places),
+        ("of them scored", found.scored),
+        ("leads already", found.leads_already),
+    ]
     if found.at_vendor is not None:
         known.append(("places at the vendor", found.at_vendor))
     known += [
         ("permits known", found.permits),
-        ("leads expected", found.leads_expected),
+        ("leads expected", "?" if found.leads_expected is None else found.leads_expected),
         ("leads at most", found.leads_at_most),
         ("of them free", min(found.trial_leads, found.leads_at_most)),
     ]

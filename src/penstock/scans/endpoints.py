@@ -73,7 +73,8 @@ class CostShown(BaseModel):
 
 
 class EstimateShown(BaseModel):
-    """What a scan would find and cost, US cents. `at_vendor` is null where no search is wanted."""
+    """What a scan would find and cost, US cents. `at_vendor` is null where no search is wanted,
+    `leads_expected` where nothing is scored yet."""
 
     playbook: str
     area_name: str
@@ -83,7 +84,7 @@ class EstimateShown(BaseModel):
     leads_already: int
     permits: int
     at_vendor: int | None
-    leads_expected: int
+    leads_expected: int | None
     leads_at_most: int
     trial_leads: int
     costs: list[CostShown]

@@ -41,7 +41,8 @@ class Estimate:
     """What is known of an area, and what a scan of it comes to.
 
     `places` are those we know, `at_vendor` what the search would find (None: it was not asked). A scan makes at most
-    `leads_at_most` leads and costs at most `at_most_cents`; `expected` goes by how the scored places of the area fare.
+    `leads_at_most` leads and costs at most `at_most_cents`; `expected` goes by how the scored places of the area fare
+    (`leads_expected` None: none is scored yet, and the most is reckoned with).
     """
 
     playbook: str
@@ -52,7 +53,7 @@ class Estimate:
     leads_already: int
     permits: int
     at_vendor: int | None
-    leads_expected: int
+    leads_expected: int | None
     leads_at_most: int
     trial_leads: int
     costs: tuple[Cost, ...]
@@ -133,7 +134,7 @@ async def draw_up(
             await asking.rollback()
     records = _records(territory, at_vendor, max_cost_cents)
     at_most, expected = _leads(places, territory, records, [max_leads, terms.most])
-    costs = _costs(territory, terms, records, at_most, expected)
+    costs = _costs(territory, terms, records, at_most, at_most if expected is None else expected)
     before_pictures = [cost for cost in costs if cost.what != "pictures"]
     capped = sum((cost.at_most_cents for cost in before_pictures), Decimal(0))
     if max_cost_cents is not None:
@@ -166,13 +167,16 @@ def _records(territory: Territory, at_vendor: int | None, max_cost_cents: Decima
     return min(at_vendor, int(max_cost_cents // price)) if max_cost_cents is not None and price else at_vendor
 
 
-def _leads(places: Places, territory: Territory, records: int, most: list[int | None]) -> tuple[int, int]:
+def _leads(places: Places, territory: Territory, records: int, most: list[int | None]) -> tuple[int, int | None]:
     """(at most, expected): who is ready, and of those without a score yet all, or as many as of the scored ones."""
     ready = places.count(Why.READY)
     new = places.count(Why.UNSCORED, Why.UNLOCATED) + max(0, records - len(places))
-    share = places.share_from(territory.lead_from) or 0.0
     bounds = [bound for bound in most if bound is not None]
-    return min([ready + new, *bounds]), min([ready + round(share * new), *bounds])
+    at_most = min([ready + new, *bounds])
+    share = places.share_from(territory.lead_from)
+    if share is None:
+        return at_most, None if new else 0
+    return at_most, min([ready + round(share * new), *bounds])
 
 
 def _costs(territory: Territory, terms: Terms, records: int, at_most: int, expected: int) -> tuple[Cost, ...]:
@@ -192,6 +196,8 @@ def _notes(places: Places, permits: int, at_vendor: int | None, terms: Terms) ->
         found.append("no places are known here: import a file of them, or search for them")
     if not permits:
         found.append("no permits are known here: without them no place has neighbours to score it by")
+    if len(places) and not places.scored:
+        found.append("nothing is scored here yet: how many leads to expect nobody can tell")
     if unlocated := places.count(Why.UNLOCATED):
         found.append(f"{unlocated} places have no coordinates yet")
     return tuple(found)
