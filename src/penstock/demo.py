@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from penstock import assembly, billing, insight, intake, onboarding, simulate
+from penstock import assembly, billing, demo_territory, insight, intake, onboarding, simulate
 from penstock.core import clock, embedded
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
@@ -156,6 +156,12 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
             )
             content = request.file.read_bytes() if request.file else await _list_of(control, ctx, request)
             await _load(ctx, request, content, progress)
+            if _is_on_the_map(ctx, request):
+                customers = demo_territory.Customers(*(uuid5(_NAMES, username) for _, username, _ in BROKERS[:2]))
+                await demo_territory.open_books(ctx, ORG_ID, request.playbook, customers, progress=progress)
+                until_known = dataclasses.replace(plan, ends_at=plan.starts_at + timedelta(hours=1))
+                await simulate.run(ctx, queue, control, until_known, progress)
+                await demo_territory.order_scans(ctx, ORG_ID, request.playbook, customers)
             await simulate.run(ctx, queue, control, plan, progress)
             progress(clock.now(), "closing the books")
             await billing.close_period(ctx, ORG_ID, clock.now())
@@ -202,13 +208,19 @@ async def open_shop(ctx: Context, base: str, show: Showcase) -> None:
 
 
 async def _list_of(control: TownControl, ctx: Context, request: Request) -> bytes:
-    """The list that the town has for the playbook: of places, or of companies."""
+    """The list that the town has for the playbook: of owners to write to, of the houses of a city, or of companies."""
     wanted = control.companies if _is_about_companies(ctx, request) else control.records
+    if _is_on_the_map(ctx, request):
+        wanted = control.places
     return await wanted(request.rows or 0)
 
 
 def _is_about_companies(ctx: Context, request: Request) -> bool:
     return ctx.playbooks[request.playbook].subject == "company"
+
+
+def _is_on_the_map(ctx: Context, request: Request) -> bool:
+    return ctx.playbooks[request.playbook].territory is not None
 
 
 async def _load(ctx: Context, request: Request, content: bytes, progress: Progress) -> None:
@@ -256,6 +268,8 @@ async def _report(
     stages: dict[str, Any] = {k: v for k, v in funnel.stages.items() if k != "leads"}
     if _is_about_companies(ctx, request):
         stages = dict(of_companies)
+    if _is_on_the_map(ctx, request):
+        stages = dict(await demo_territory.figures(ctx, ORG_ID))
     details: dict[str, Any] = {name: stages.pop(name) for name in ("signals_by_reason", "tasks") if name in stages}
     lost = sum(conserved[name] for name in ("without_lead", "stranded", "unled", "unread"))
     return {
@@ -278,6 +292,7 @@ async def _report(
             "paid_twice": truth["paid_twice"],
             "contacted_against_rule": truth["contacted_against_rule"],
             **(_watching_graded(truth["business"]) if _is_about_companies(ctx, request) else {}),
+            **(await demo_territory.graded(ctx, ORG_ID, truth) if _is_on_the_map(ctx, request) else {}),
             "right_party_rate": truth["right_party_rate"],
         },
         "town": {name: truth[name] for name in TOLD if name in truth},

@@ -81,6 +81,18 @@ def test_five_kills_lose_no_company_read_no_profile_twice_and_write_to_nobody_tw
     assert report["rows"]["read"] == 40 and report["stages"]["contacted"] > 0
 
 
+@pytest.mark.slow
+def test_six_kills_charge_no_lead_twice_and_lose_no_place(server_url: str, template_database: str) -> None:
+    """A portal is read, a subscription bought, a city scanned, all of it cut off again and again."""
+    with fresh_database(server_url, template_database) as database, start_town(seed=SEED) as town:
+        kill_again_and_again(database, town, 6, rows=80, days=3, playbook="roofing")
+        report = finish(start(database, town, rows=80, days=3, playbook="roofing"))
+    assert {name for name, value in report["grade"].items() if value} == {"right_party_rate"}, report["grade"]
+    stages = report["stages"]
+    assert stages["in_trial"] + stages["charged"] == stages["leads"] > 25 and stages["billed"] == stages["charged"]
+    assert stages["scans_completed"] == 2 and stages["emailed"] > 0
+
+
 def signals_seen_twice(database: str) -> list[tuple[Any, ...]]:
     """Signals of one company that say the same thing of the same person."""
     with psycopg.connect(database) as connection:

@@ -10,7 +10,7 @@ from penstock.town.server import start_town
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("playbook", ["equity", "renewals"])
+@pytest.mark.parametrize("playbook", ["equity", "renewals", "roofing"])
 def test_two_runs_of_one_seed_give_one_report(server_url: str, template_database: str, playbook: str) -> None:
     with (
         fresh_database(server_url, template_database) as first_database,

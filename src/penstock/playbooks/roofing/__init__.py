@@ -13,6 +13,7 @@ import yaml
 
 from penstock.playbook import (
     Check,
+    Fee,
     Persona,
     Picture,
     Playbook,
@@ -45,6 +46,7 @@ PLAYBOOK = Playbook(
     personas=tuple(Persona(**p) for p in yaml.safe_load(HERE.joinpath("personas.yaml").read_text("utf-8"))),
     reply_template="reply",
     policy={"email_per_7_days": 4, "cold_sequence_length": 4, "cold_gap_days": 2},
+    fees=(Fee("appointment_set", 1, 0),),  # a roofer pays for the lead; the appointment is part of it
     call_purpose="the roof of your home",
     appointment_title="Roof inspection",
     provenance={
@@ -57,7 +59,7 @@ PLAYBOOK = Playbook(
         works=frozenset({"reroof"}),
         words={"one": "re-roof", "many": "re-roofs", "part": "roof"},
         search=Search("batchdata", "property_search", Decimal(10)),
-        pictures=(Picture("naip"), Picture("mapbox", price_cents=Decimal("0.5"))),
+        pictures=(Picture("naip"),),  # public domain; name another source once a contract allows keeping and reading
         viewers=(
             Viewer("anthropic", "claude-haiku-5-5", Decimal(2)),
             Viewer("openai", "gpt-5-mini", Decimal(2)),
