@@ -243,10 +243,6 @@ def _say_estimate(found: scans.Estimate) -> None:
         ("of them scored", found.scored),
         ("leads already", found.leads_already),
     ]
-        ("places known", found.places),
-        ("of them scored", found.scored),
-        ("leads already", found.leads_already),
-    ]
     if found.at_vendor is not None:
         known.append(("places at the vendor", found.at_vendor))
     known += [
