@@ -13,6 +13,7 @@ from penstock.api.middleware import LimitAnonymous, LimitBody, RequestContext
 from penstock.billing import endpoints as billing
 from penstock.booking import endpoints as booking
 from penstock.compliance import endpoints as compliance
+from penstock.contagion import endpoints as contagion
 from penstock.core import problems
 from penstock.core.context import Context
 from penstock.core.errors import PenstockError
@@ -31,6 +32,7 @@ from penstock.voice import endpoints as voice
 STAGES = (
     intake,
     permits,
+    contagion,
     scans,
     imagery,
     scrape,

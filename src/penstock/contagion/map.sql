@@ -41,7 +41,7 @@ select p.id, p.lat, p.lng, s.total_urgency_score as score, s.tier, s.permits_wit
        select p.id, p.lat, p.lng, p.address_line1, p.city, p.state from app.properties p
         where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell between r * 72000 + span.west and r * 72000 + span.east) p
   join app.property_scores s on s.org_id = cast(:org_id as int) and s.playbook = cast(:playbook as text) and s.property_id = p.id
- where p.lat between :s and :n
+ where p.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then p.lng between cast(:w as double precision) and cast(:e as double precision) else p.lng >= cast(:w as double precision) or p.lng <= cast(:e as double precision) end
    and (cast(:broker_id as uuid) is null
         or exists (select 1 from app.leads l where l.org_id = cast(:org_id as int) and l.playbook = cast(:playbook as text) and l.property_id = p.id and l.assigned_broker_id = cast(:broker_id as uuid) and l.merged_into is null))
  order by s.total_urgency_score desc, p.id limit :limit;
@@ -58,7 +58,7 @@ select b.id, b.lat, b.lng, b.permit_date, b.work, b.address_line1, b.city, b.sta
  cross join lateral (
        select * from app.building_permits b
         where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.grid_cell between r * 72000 + span.west and r * 72000 + span.east) b
- where b.lat between :s and :n
+ where b.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then b.lng between cast(:w as double precision) and cast(:e as double precision) else b.lng >= cast(:w as double precision) or b.lng <= cast(:e as double precision) end
  order by b.permit_date desc, b.id limit :limit;
 
 -- name: cluster_cells
@@ -71,8 +71,9 @@ select app.grid_cell(c.center_lat, c.center_lng) / 72000 / cast(:size as int) as
 -- name: cluster_points
 select c.id, c.center_lat as lat, c.center_lng as lng, c.radius_ft, c.permit_count as permits, c.value_cents, c.date_range_start as first_permit, c.date_range_end as last_permit, c.avg_year_built,
        c.cluster_score as score, c.cluster_status as status, c.properties_in_cluster as properties, c.city, c.state, c.subdivision_name
-  from app.contagion_clusters c join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east) on app.grid_cell(c.center_lat, c.center_lng) % 72000 between span.west and span.east
- where c.org_id = cast(:org_id as int) and c.playbook = :playbook and c.ended_at is null and c.center_lat between :s and :n
+  from app.contagion_clusters c
+ where c.org_id = cast(:org_id as int) and c.playbook = :playbook and c.ended_at is null and c.center_lat between cast(:s as double precision) and cast(:n as double precision)
+   and case when cast(:w as double precision) <= cast(:e as double precision) then c.center_lng between cast(:w as double precision) and cast(:e as double precision) else c.center_lng >= cast(:w as double precision) or c.center_lng <= cast(:e as double precision) end
  order by c.cluster_score desc, c.id limit :limit;
 
 -- name: clusters
@@ -85,5 +86,5 @@ select c.id, c.center_lat, c.center_lng, c.radius_ft, c.permit_count, c.value_ce
 -- Permits of a picture; without a box, all.
 select b.lat, b.lng, b.permit_date from app.building_permits b
  where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.permit_date <= cast(:until as date) and b.lat is not null and b.lng is not null
-   and (cast(:w as double precision) is null or (b.lng between :w and :e and b.lat between :s and :n))
+   and (cast(:w as double precision) is null or (b.lng between cast(:w as double precision) and cast(:e as double precision) and b.lat between cast(:s as double precision) and cast(:n as double precision)))
  order by b.permit_date, b.id limit :limit;
