@@ -293,7 +293,8 @@ def vendors() -> Iterator[dict[str, str]]:
 
 
 def in_place_of_vendors(town: Town) -> dict[str, str]:
-    names = {name: f"PENSTOCK_VENDORS__{name.upper()}" for name in ("melissa", "batchdata", "vapi", "calcom", "stripe")}
+    those = ("melissa", "batchdata", "vapi", "calcom", "stripe", "socrata")
+    names = {name: f"PENSTOCK_VENDORS__{name.upper()}" for name in those}
     return {
         **{f"{prefix}__BASE_URL": f"{town.http_url}/{name}" for name, prefix in names.items()},
         **{f"{prefix}__KEY": "town-key-0001" for prefix in names.values()},

@@ -1,11 +1,8 @@
 """Files of permits become permits: every row accounted for, nothing twice, nothing half-written."""
 
-import csv
 import io
-import os
 import random
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,18 +16,8 @@ from penstock.core.errors import InvalidInput
 from penstock.intake import BadFile
 from penstock.permits import Imported
 from penstock.permits.staging import contractor_key, is_final, masked
+from permit_sheets import line, sheet
 
-SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).parents[3] / "shared")) / "data/permits"
-COLUMNS = (
-    "Permit__", "Permit_Type_Description", "Permit_Subtype_Description", "Parcel", "Date_Entered", "Date_Issued",
-    "Const_Cost", "Address", "City", "State", "Subdivision_Lot", "Contact", "Purpose", "Lon", "Lat", "ZIP",
-)  # fmt: skip
-GOOD = {
-    "Permit__": "2024001", "Permit_Type_Description": "Building Residential - Roofing / Siding",
-    "Parcel": "001 00 2-003.00", "Date_Issued": "2024-03-09", "Const_Cost": "9,000", "Address": "12 Elm St",
-    "City": "Nashville", "State": "TN", "Subdivision_Lot": "LOT 3 OAK HILL", "Contact": "Roofs, LLC",
-    "Purpose": "re-roof, call 615-555-0199", "Lat": "36.16", "Lon": "-86.78", "ZIP": "37212",
-}  # fmt: skip
 ALL = """
   select source_id, work, is_final, description, permit_date, value_cents, address_line1, city, state, postal_code,
          county, apn, addr_hash, lat, lng, contractor_name, content_hash,
@@ -38,18 +25,6 @@ ALL = """
          (select name_key from app.contractors c where c.id = b.contractor_id) as firm
     from app.building_permits b order by source, source_id
 """
-
-
-def sheet(*lines: dict[str, str]) -> io.BytesIO:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="")
-    writer.writeheader()
-    writer.writerows(lines)
-    return io.BytesIO(out.getvalue().encode())
-
-
-def line(**changed: str) -> dict[str, str]:
-    return {**GOOD, **changed}
 
 
 async def take(ctx: Context, file: io.BytesIO, *, org_id: int = 1, **more: Any) -> Imported:
@@ -218,17 +193,3 @@ def test_who_is_no_firm_has_no_key(name: str) -> None:
 )
 def test_a_status_says_whether_the_work_is_done(status: str, final: bool) -> None:
     assert is_final(permits.Permit("s", "1", "1", "TN", issued_on=date(2024, 1, 1), status=status)) is final
-
-
-async def test_the_files_of_nashville_and_seattle_come_in_whole(ctx: Context) -> None:
-    if not SHARED.is_dir():
-        pytest.skip(f"{SHARED} is absent (PENSTOCK_SHARED): the real files are not read")
-    nashville = io.BytesIO((SHARED / "nashville_permits_2021_2024.csv.gz").read_bytes())
-    done = await take(ctx, nashville)
-    assert (done.read, done.new, done.repeated, done.refused) == (5996, 5994, 2, 0)
-    assert done.works == {"other": 3106, "new_construction": 2678, "reroof": 193, "roof_repair": 17, "gutters": 2}
-    exported = io.BytesIO((SHARED / "seattle_commercial_permits_2005_2015.csv").read_bytes())
-    seattle = await take(ctx, exported)
-    assert (seattle.read, seattle.new, seattle.works) == (10246, 10246, {"other": 10224, "void": 22})
-    again = await take(ctx, exported)
-    assert (again.new, again.changed, again.unchanged) == (0, 0, 10246)
