@@ -80,7 +80,7 @@ create table app.uploads (
   content_sha256 text not null, bytes bigint not null default 0, actor text not null, api_key_id uuid,
   state text not null default 'received' check (state in ('receiving', 'received', 'running', 'done', 'failed')),
   rows_read int, inserted int, updated int, duplicate_in_file int, rejected int, warnings jsonb not null default '{}', error text,
-  makes_leads boolean not null default true, created_at timestamptz not null default app.now(), started_at timestamptz, finished_at timestamptz,
+  created_at timestamptz not null default app.now(), started_at timestamptz, finished_at timestamptz,
   primary key (org_id, id),
   constraint done_is_conserved check (state <> 'done' or rows_read = inserted + updated + duplicate_in_file + rejected)
 );
@@ -106,7 +106,6 @@ duplicate_in_file: rows that repeat an earlier row of the file
 rejected: rows refused, each in app.rejected_rows
 warnings: field values that made no sense and were left empty, counted by field
 error: why the file as a whole was refused
-makes_leads: false: the rows are places of a territory, which are no leads yet
 created_at: received
 started_at: work began
 finished_at: work ended
@@ -145,7 +144,6 @@ create table app.properties (
 create unique index ux_properties_mak on app.properties (org_id, mak) where mak is not null and merged_into is null;
 create unique index ux_properties_apn on app.properties (org_id, state, county, apn) nulls not distinct where apn is not null and merged_into is null;
 create unique index ux_properties_addr on app.properties (org_id, addr_hash) where addr_hash is not null and merged_into is null;
-create index properties_unlocated on app.properties (org_id, id) where lat is null and address_line1 is not null and merged_into is null;
 select app.tenant_table('properties');
 select app.describe('properties', 'A place, once per tenant: its identity keys and the wide facts, rewritten only when they differ.', $$
 org_id: tenant
@@ -495,7 +493,7 @@ create trigger trg_set_added_to_campaign_at before update of campaign_status on 
 
 create table app.upload_rows (
   org_id int not null, upload_id uuid not null, row_number int not null, outcome text not null check (outcome in ('inserted', 'updated', 'duplicate_in_file')),
-  property_id bigint not null, first_row int, note text,
+  property_id bigint not null, first_row int,
   primary key (org_id, upload_id, row_number), foreign key (org_id, upload_id) references app.uploads (org_id, id) on delete cascade
 );
 select app.tenant_table('upload_rows');
@@ -506,7 +504,6 @@ row_number: row as a spreadsheet counts: the header is row 1
 outcome: inserted, updated or duplicate_in_file
 property_id: the place it is
 first_row: for a duplicate, the row it repeats
-note: what of an accepted row was refused: field, reason and what to do
 $$);
 
 create table app.rejected_rows (

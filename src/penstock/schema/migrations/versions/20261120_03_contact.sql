@@ -311,7 +311,7 @@ select app.tenant_table('webhook_receipts');
 select app.describe('webhook_receipts', 'What vendors posted to us, stored before it is understood; a second delivery of the same event meets the first.', $$
 org_id: tenant
 id: receipt
-vendor: mail, vapi, calcom, stripe
+vendor: mail, vapi, calcom
 event_type: vendor''s word
 dedupe_key: what makes it the same event
 payload_sealed: raw body, sealed

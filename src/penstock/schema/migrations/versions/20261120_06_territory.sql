@@ -90,6 +90,14 @@ create trigger trg_count_property_version
     is distinct from (new.lat, new.lng, new.year_built, new.subdivision_id, new.property_value, new.estimated_equity, new.mortgage_balance, new.has_liens, new.recent_refinance, new.recent_heloc, new.merged_into))
   execute function app.count_property_version();
 
+create index properties_unlocated on app.properties (org_id, id) where lat is null and address_line1 is not null and merged_into is null;
+
+alter table app.uploads add column makes_leads boolean not null default true;
+comment on column app.uploads.makes_leads is 'false: the rows are places of a territory, which are no leads yet';
+alter table app.upload_rows add column note text;
+comment on column app.upload_rows.note is 'what of an accepted row was refused: field, reason and what to do';
+comment on column app.webhook_receipts.vendor is 'mail, vapi, calcom, stripe';
+
 create table app.geocodings (
   org_id int not null, property_id bigint not null, outcome text not null check (outcome in ('match', 'no_match', 'tie', 'outside')), asked_at timestamptz not null default app.now(), vendor_call_id bigint,
   primary key (org_id, property_id), foreign key (org_id, property_id) references app.properties (org_id, id) on delete cascade, foreign key (org_id, vendor_call_id) references app.vendor_calls (org_id, id)
