@@ -158,7 +158,9 @@ async def carry_on(ctx: Context, town_url: str, request: Request, progress: Prog
             await _load(ctx, request, content, progress)
             if _is_on_the_map(ctx, request):
                 customers = demo_territory.Customers(*(uuid5(_NAMES, username) for _, username, _ in BROKERS[:2]))
-                await demo_territory.open_books(ctx, ORG_ID, request.playbook, customers, progress=progress)
+                await demo_territory.open_books(
+                    ctx, ORG_ID, request.playbook, customers, town=control, progress=progress
+                )
                 until_known = dataclasses.replace(plan, ends_at=plan.starts_at + timedelta(hours=1))
                 await simulate.run(ctx, queue, control, until_known, progress)
                 await demo_territory.order_scans(ctx, ORG_ID, request.playbook, customers)

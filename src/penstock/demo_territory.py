@@ -12,9 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import httpx
-
-from penstock import permits, scans
+from penstock import billing, permits, scans
 from penstock.billing import checkout
 from penstock.core import clock
 from penstock.core.context import Context
@@ -22,7 +20,7 @@ from penstock.core.db import one, scalar
 from penstock.core.errors import Conflict
 from penstock.core.sqlfile import load
 from penstock.playbook import Playbook
-from penstock.simulate import Progress
+from penstock.simulate import Progress, TownControl
 
 SQL = load(__package__, "demo_territory.sql")
 PORTAL: Final = "austin"
@@ -39,14 +37,16 @@ class Customers:
     trying: UUID
 
 
-async def open_books(ctx: Context, org_id: int, playbook: str, customers: Customers, *, progress: Progress) -> None:
+async def open_books(
+    ctx: Context, org_id: int, playbook: str, customers: Customers, *, town: TownControl, progress: Progress
+) -> None:
     """The permits of a portal, and a subscription; the payment service tells of it a little later."""
     async with ctx.db.tenant(org_id) as db:
         pulled = await scalar(db, SQL["pulled"], source=PORTAL)
     if not pulled:
         progress(clock.now(), f"permits of {CITY}")
         await permits.pull(ctx, org_id, PORTAL, since=(clock.now() - YEARS).date())
-    await _subscribe(ctx, org_id, ctx.playbooks[playbook], customers.paying)
+    await _subscribe(ctx, org_id, ctx.playbooks[playbook], customers.paying, town)
 
 
 async def order_scans(ctx: Context, org_id: int, playbook: str, customers: Customers) -> None:
@@ -58,20 +58,17 @@ async def order_scans(ctx: Context, org_id: int, playbook: str, customers: Custo
         await scans.order(ctx, org_id, wanted, actor=ACTOR)
 
 
-async def _subscribe(ctx: Context, org_id: int, playbook: Playbook, broker_id: UUID) -> None:
+async def _subscribe(ctx: Context, org_id: int, playbook: Playbook, broker_id: UUID, town: TownControl) -> None:
     """Buy the professional tier as a customer would: open the payment service's page and pay."""
     async with ctx.db.tenant(org_id) as db:
         if await scalar(db, SQL["subscribed"], broker_id=broker_id):
             return
     await checkout.prices(ctx, playbook, make=True)
     try:
-        page = await checkout.start_checkout(ctx, org_id, broker_id, tier="professional", actor=ACTOR)
+        page = await billing.start_checkout(ctx, org_id, broker_id, tier="professional", actor=ACTOR)
     except Conflict:
         return  # paid before the run was killed
-    async with httpx.AsyncClient(timeout=60) as browser:
-        paid = await browser.post(page)
-    if not paid.has_redirect_location:  # where a browser would be sent back to us
-        paid.raise_for_status()
+    await town.enter_card(page)
 
 
 async def figures(ctx: Context, org_id: int) -> Mapping[str, Any]:

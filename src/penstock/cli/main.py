@@ -9,6 +9,7 @@ import typer
 
 from penstock.cli import (
     admin,
+    brokers,
     campaigns,
     components,
     doctor,
@@ -20,6 +21,7 @@ from penstock.cli import (
     sales,
     scans,
     subscriptions,
+    territory,
     work,
 )
 from penstock.cli.output import answers
@@ -56,8 +58,10 @@ def main(
 work.add_to(app)
 intake.add_to(app)
 campaigns.add_to(app)
+brokers.add_to(app)
 permits.add_to(app)
 scans.add_to(app)
+territory.add_to(app)
 sales.add_to(app)
 reports.add_to(app)
 imagery.add_to(app)
