@@ -100,10 +100,11 @@ def backtest(
     felt = measure(properties, field)
     scored = score(felt, unknown_facts(len(felt)), weights, as_of=as_of)
     hit = _asked(len(properties), permits, own, as_of, until)
+    # Whoever was done lately comes last in each of them: that is no merit of any.
     rankings = {
         OURS: scored["total"].astype(np.float64),
-        "contagion alone": felt["pressure"],
-        "number of neighbours' permits": felt["area"].astype(np.float64),
+        "contagion alone": np.where(scored["fresh"], -1, felt["pressure"]),
+        "number of neighbours' permits": np.where(scored["fresh"], -1.0, felt["area"]),
         "age alone": _age(scored["age_years"]),
     }
     judged = judge(rankings, hit, blocks, resamples=resamples, seed=seed)

@@ -100,7 +100,7 @@ def _enough(loaded: Loaded, rules: Rules, as_of: date, until: date) -> None:
 def sentences(report: Report) -> Iterator[str]:
     """What the figures say, and no more."""
     ours = next(each for each in report.rankings if each.name == OURS)
-    share = f"The best tenth held {_said(ours.lift)} times its share of the {report.hits} who asked"
+    share = f"The best tenth held {said(ours.lift)} times its share of the {report.hits} who asked"
     if math.isnan(ours.lift.low):
         yield f"{share}. They are too few, in too few neighbourhoods, to say anything of any score."
         return
@@ -112,7 +112,7 @@ def sentences(report: Report) -> Iterator[str]:
 
 
 def _against(each: Comparison) -> str:
-    name, apart = SIMPLER[each.theirs], _said(each.difference)
+    name, apart = SIMPLER[each.theirs], said(each.difference)
     if each.difference.low > 0:
         return f"It finds more than {name}: {apart} of lift."
     if each.difference.high < 0:
@@ -120,7 +120,8 @@ def _against(each: Comparison) -> str:
     return f"{name[0].upper()}{name[1:]} predicts as well, as far as these figures tell: {apart} of lift."
 
 
-def _said(interval: Interval) -> str:
+def said(interval: Interval) -> str:
+    """A figure with its interval, if it has one."""
     between = "" if math.isnan(interval.low) else f" ({interval.low:.2f} to {interval.high:.2f})"
     return f"{interval.value:.2f}{between}"
 

@@ -88,3 +88,6 @@ select b.lat, b.lng, b.permit_date from app.building_permits b
  where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.permit_date <= cast(:until as date) and b.lat is not null and b.lng is not null
    and (cast(:w as double precision) is null or (b.lng between cast(:w as double precision) and cast(:e as double precision) and b.lat between cast(:s as double precision) and cast(:n as double precision)))
  order by b.permit_date, b.id limit :limit;
+
+-- name: tiers
+select coalesce(sum(places) - sum(hot) - sum(warm), 0) as "COLD", coalesce(sum(warm), 0) as "WARM", coalesce(sum(hot), 0) as "HOT" from app.map_cells where org_id = cast(:org_id as int) and playbook = :playbook;
