@@ -160,7 +160,7 @@ update app.building_permits set matched_at = null where matched_at is not null;
 
 -- name: concerned
 -- Permits that are decided, and share a key or a cell of the map with one of these places, or belong to one.
-select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, api.normalize_street(b.address_line1) as street, b.lat, b.lng, b.property_id
+select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, cast(null as text) as street, b.lat, b.lng, b.property_id
   from app.building_permits b
  where b.matched_at is not null
    and (b.addr_hash = any(cast(:hashes as text[])) or b.addr_hash_city = any(cast(:hashes as text[])) or (b.state = any(cast(:states as text[])) and b.apn = any(cast(:apns as text[])))

@@ -53,7 +53,8 @@ async def _hear_of(db: AsyncConnection, ids: list[int]) -> None:
     places = [_place(row) for row in await rows(db, SQL["places"], ids=ids)]
     cells = sorted({cell for place in places for cell in _cells(place)})
     found = await rows(db, SQL["concerned"], ids=ids, cells=cells, **_keys(places))
-    theirs = [row["id"] for row in found if row["property_id"] in set(ids)]
+    here = set(ids)
+    theirs = [row["id"] for row in found if row["property_id"] in here]
     others = Properties(places).concern([_place(row) for row in found])
     await execute(db, SQL["decide_anew"], ids=[*theirs, *(permit.id for permit in others)])
 
