@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -42,14 +42,14 @@ async def measure(ground: Ground, sizes: Sizes) -> list[Figure]:
     async with ground.context(database) as ctx:
         book = next(book for book in ctx.playbooks.values() if book.territory)
         with ground.owner(database) as db:
-            _fill(db, *state(sizes.homes, sizes.homes // 10))
+            fill(db, *state(sizes.homes, sizes.homes // 10))
             figures = await _passes(ctx, book, db)
             figures.append(await _one_more(ctx, book, db, sizes))
     ground.drop(database)
     return figures
 
 
-def _fill(db: psycopg.Connection, homes: Rows, permits: Rows, own: Ints) -> None:
+def fill(db: psycopg.Connection, homes: Rows, permits: Rows, own: Ints) -> None:
     """A state of towns, as importing files would have left it: what came in waits to be scored."""
     home, filed = np.zeros(len(homes), dtype=_HOME), np.zeros(len(permits), dtype=_FILED)
     for made, given, names in (
@@ -67,22 +67,22 @@ def _fill(db: psycopg.Connection, homes: Rows, permits: Rows, own: Ints) -> None
             copy.write(binary(rows))
     for step in ("keep_estates", "keep_firms", "keep_homes", "keep_filed", "number_on"):
         db.execute(SQL[step])
-    _settle(db)
+    settle(db)
 
 
-def _settle(db: psycopg.Connection) -> None:
+def settle(db: psycopg.Connection) -> None:
     db.execute(f"vacuum (analyze) {_TABLES}")  # type: ignore[call-overload]
     db.execute("checkpoint")
 
 
 async def _passes(ctx: Context, book: Playbook, db: psycopg.Connection) -> list[Figure]:
     first, done = await _pass(ctx, book, DAY)
-    _settle(db)
+    settle(db)
     out, into = _ceiling(db)
-    _settle(db)
+    settle(db)
     again, same = await _pass(ctx, book, DAY)
     later, moved = await _pass(ctx, book, DAY + timedelta(days=1))
-    _settle(db)
+    settle(db)
     peer = done.properties / (out + into)
     note = f"{done.properties:,} homes, {done.permits:,} permits; {{}} scores written; "
     note += f"COPY: {out:.1f} s out, {into:.1f} s in"
@@ -129,12 +129,14 @@ def _ceiling(db: psycopg.Connection) -> tuple[float, float]:
 
 async def _one_more(ctx: Context, book: Playbook, db: psycopg.Connection, sizes: Sizes) -> Figure:
     """A permit comes in, thirty times; the pass takes it in."""
-    watch, reached = Stopwatch(), 0
+    watch, reached, own = Stopwatch(), 0, 0.0
     with clock.held_at(DAY + timedelta(days=1)):
         for home in np.random.default_rng(2).integers(1, sizes.homes, 10 * sizes.rounds).tolist():
             db.execute(SQL["one_more"], {"day": AS_OF, "home": home})
+            began = process_time()
             with watch.lap():
                 reached += (await score_due(ctx, ORG_ID, book)).properties
+            own += process_time() - began
     slow = watch.percentile(95) * 1e3
     note = (
         f"median of {len(watch.laps)}, 95 of 100 within {slow:.0f} ms; {reached // len(watch.laps)} homes scored again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -103,9 +104,12 @@ async def test_a_lead_is_scored_anew_if_its_place_has_another_score(ctx: Context
         await score_due(ctx, 1, book)
         due = await value(ctx, "select array_agg(lead_id) from app.scoring_due where playbook = :book", book=book.name)
         assert due == [near]
-        await change(ctx, "update app.properties set merged_into = 101 where id = 103")
+        await change(ctx, "update app.leads set scored_at = app.now()")
+        await change(ctx, "update app.properties set merged_into = 101 where id = 109")
         await score_due(ctx, 1, book)
-        assert 103 not in await scores(ctx)
+        assert 109 not in await scores(ctx)
+        due = await value(ctx, "select array_agg(lead_id) from app.scoring_due where playbook = :book", book=book.name)
+        assert set(due) == {near, far}
 
 
 async def test_clusters_are_kept_under_their_ids_and_end(ctx: Context, book: Playbook) -> None:
@@ -159,6 +163,19 @@ async def test_two_at_once_do_the_work_once(ctx: Context, book: Playbook) -> Non
     await street(ctx)
     done = await asyncio.gather(*(score_due(ctx, 1, book) for _ in range(3)))
     assert sorted(each.properties for each in done) == [0, 0, 6]
+
+
+async def test_playbooks_of_other_works_take_in_the_same_changes(ctx: Context, book: Playbook) -> None:
+    assert book.territory
+    other = replace(book, name="panels", territory=replace(book.territory, works=frozenset({"solar"})))
+    both = replace(ctx, playbooks={book.name: book, other.name: other})
+    await fill(both, [place(1, 0, 0)], [permit(1, 0, 1), permit(2, 0, 2, work="solar"), permit(3, 0, 3, work="solar")])
+    await score_due(both, 1, book)
+    await fill(both, [], [permit(4, 0, 3, work="solar")])
+    await score_due(both, 1, book)
+    async with ctx.db.tenant(1) as db:
+        felt = await rows(db, text("select playbook, permits_within_500ft as n from app.property_scores"))
+    assert {row["playbook"]: row["n"] for row in felt} == {book.name: 1, "panels": 3}
 
 
 async def test_a_playbook_without_a_territory_is_refused(ctx: Context) -> None:

@@ -20,8 +20,7 @@ from penstock.contagion.backtest import OURS, Comparison, Interval, Report
 from penstock.contagion.backtest_run import Proof, prove, sentences
 from penstock.contagion.charts import lift_chart
 from penstock.contagion.map_box import Box, read_box
-from penstock.contagion.map_svg import Drawn, draw, read_map
-from penstock.contagion.rules import rules_of
+from penstock.contagion.map_svg import Circle, Drawn, draw, read_map
 from penstock.core.context import Context
 from penstock.core.errors import InvalidInput
 from penstock.playbook import Playbook
@@ -139,7 +138,7 @@ def test_a_map_puts_north_up_and_distances_to_scale() -> None:
     box = Box(-87.0, 36.0, -86.9, 36.1)
     day = date(2024, 6, 1)
     points = [(36.1, -87.0, day), (36.0, -86.9, day - timedelta(days=400)), (36.05, -86.95, day - timedelta(days=900))]
-    ring = {"center_lat": 36.05, "center_lng": -86.95, "radius_ft": 5280.0}
+    ring = Circle(36.05, -86.95, 5280.0)
     svg = draw(Drawn(points, [ring], box, day, by_cell=False), "Permits")
     (new,), (older,), (oldest,) = (drawn_marks(svg, f"d{n}")[:-1] for n in range(3))  # the last is the legend's
     left, top, right, bottom = (float(each.get(name)) for each in (new, older) for name in ("cx", "cy"))
@@ -154,15 +153,18 @@ async def test_a_map_by_cell_shows_no_single_permit(ctx: Context, book: Playbook
     await fill(ctx, [place(1, 0, 0)], [permit(n, 0, n / 10, days=20 + n) for n in range(1, 7)])
     await score_due(ctx, 1, book)
     async with ctx.db.tenant(1) as db:
-        single = await read_map(db, 1, rules_of(book), on=TODAY)
-        cells = await read_map(db, 1, rules_of(book), on=TODAY, by_cell=True)
+        single = await read_map(db, 1, book, on=TODAY)
+        cells = await read_map(db, 1, book, on=TODAY, by_cell=True)
         assert (len(single.permits), len(single.clusters)) == (6, 1)
         svg = draw(cells, "t")
         assert len(drawn_marks(svg, "d0")) == 2  # one cell, and the legend
         assert len(drawn_marks(draw(single, "t"), "d0")) == 7
+        assert (await read_map(db, 1, book, on=TODAY - timedelta(days=23), past=True)).clusters == []
+        (then,) = (await read_map(db, 1, book, on=TODAY, past=True)).clusters
+        assert then == single.clusters[0]
         with pytest.raises(InvalidInput, match="on record there"):
-            await read_map(db, 1, rules_of(book), on=TODAY, box=read_box("1,1,2,2"))
+            await read_map(db, 1, book, on=TODAY, box=read_box("1,1,2,2"))
         with pytest.raises(InvalidInput, match="no re-roofs"):
-            await read_map(db, 1, rules_of(book), on=TODAY - timedelta(days=30))
+            await read_map(db, 1, book, on=TODAY - timedelta(days=30))
         with pytest.raises(InvalidInput, match="date line"):
-            await read_map(db, 1, rules_of(book), on=TODAY, box=read_box("179,1,-179,2"))
+            await read_map(db, 1, book, on=TODAY, box=read_box("179,1,-179,2"))

@@ -2,6 +2,9 @@
 create temp table if not exists map_cell_changes on commit delete rows as
 select grid_cell, places, hot, warm, score_sum, best from app.map_cells where false;
 
+-- name: empty_cells
+truncate map_cell_changes;
+
 -- name: drop_all_cells
 delete from app.map_cells where org_id = cast(:org_id as int) and playbook = :playbook;
 

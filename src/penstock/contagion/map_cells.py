@@ -30,6 +30,7 @@ async def count_all(
 ) -> None:
     """Count every cell from all places of a pass (PROPERTY) with their total scores and tiers."""
     await execute(db, SQL["stage_cells"])
+    await execute(db, SQL["empty_cells"])
     await copy_rows(db, "map_cell_changes", counted(properties, totals, tiers))
     await execute(db, SQL["drop_all_cells"], org_id=org_id, playbook=playbook)
     await execute(db, SQL["take_cells"], org_id=org_id, playbook=playbook)

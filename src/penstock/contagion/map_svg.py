@@ -6,25 +6,37 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock.contagion.arrays import Rows
 from penstock.contagion.cells import PER_DEGREE
+from penstock.contagion.clusters import find
 from penstock.contagion.drawing import document, dot, line, words
 from penstock.contagion.geometry import FOOT
+from penstock.contagion.load import day_number, load
 from penstock.contagion.map_box import Box
 from penstock.contagion.map_cells import SQL
-from penstock.contagion.rules import Rules
+from penstock.contagion.rules import rules_of
 from penstock.core.db import rows
 from penstock.core.errors import InvalidInput
+from penstock.playbook import Playbook
 
 WIDTH, MARGIN, HEAD, BELOW = 900.0, 24.0, 64.0, 64.0
-TALLEST = 1200.0
+TALLEST = 900.0
 DEGREE = 111_195.0  # metres of a degree of latitude
 MOST_DOTS = 20_000  # more are drawn by cell
 AGES = ((365, "in the last year"), (730, "the year before"), (10**6, "earlier"))
 Point = tuple[float, float, date]  # lat, lng, day
+
+
+class Circle(NamedTuple):
+    """Where a cluster is, and how far it reaches."""
+
+    lat: float
+    lng: float
+    radius_ft: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +44,27 @@ class Drawn:
     """What a map shows."""
 
     permits: Sequence[Point]
-    clusters: Sequence[Any]  # rows with center_lat, center_lng, radius_ft
+    clusters: Sequence[Circle]
     box: Box
     on: date
     by_cell: bool
 
 
 async def read_map(
-    db: AsyncConnection, org_id: int, rules: Rules, *, on: date, box: Box | None = None, by_cell: bool = False
+    db: AsyncConnection,
+    org_id: int,
+    playbook: Playbook,
+    *,
+    on: date,
+    past: bool = False,
+    box: Box | None = None,
+    by_cell: bool = False,
 ) -> Drawn:
-    """Permits that are felt on a day, and the clusters of the last pass. Raises InvalidInput if there is nothing."""
+    """Permits that are felt on a day, and the clusters of the last pass, or of that day if it is `past`.
+
+    Raises InvalidInput if there is nothing to draw.
+    """
+    rules = rules_of(playbook)
     if box is not None and box.west > box.east:
         raise InvalidInput("a picture does not reach across the date line", fix="draw each side on its own")
     edges = (box.west, box.south, box.east, box.north) if box else (None,) * 4
@@ -55,14 +78,30 @@ async def read_map(
             f"no {rules.words.many} of the {rules.reach.window_days} days before {on} are on record{where}",
             fix="penstock permits list shows what is; --as-of draws an earlier day",
         )
-    clusters = await rows(db, SQL["clusters"], org_id=org_id, playbook=rules.playbook, ended=False, limit=10_000)
+    if past:
+        clusters = await _found_on(db, org_id, playbook, on)
+    else:
+        stored = await rows(db, SQL["clusters"], org_id=org_id, playbook=rules.playbook, ended=False, limit=10_000)
+        clusters = [Circle(each["center_lat"], each["center_lng"], each["radius_ft"]) for each in stored]
     permits = [(row["lat"], row["lng"], row["permit_date"]) for row in found]
     area = box or _around(permits)
-    inside = [
-        each for each in clusters
-        if area.west <= each["center_lng"] <= area.east and area.south <= each["center_lat"] <= area.north
-    ]  # fmt: skip
+    inside = [each for each in clusters if area.west <= each.lng <= area.east and area.south <= each.lat <= area.north]
     return Drawn(permits, inside, area, on, by_cell or len(permits) > MOST_DOTS)
+
+
+async def _found_on(db: AsyncConnection, org_id: int, playbook: Playbook, on: date) -> list[Circle]:
+    loaded = await load(db, org_id, playbook, as_of=on)
+    return circles(
+        find(
+            loaded.permits, loaded.own, loaded.properties,
+            as_of=day_number(on), density=rules_of(playbook).density,
+        ).clusters
+    )  # fmt: skip
+
+
+def circles(clusters: Rows) -> list[Circle]:
+    """CLUSTER rows as circles."""
+    return [Circle(float(each["lat"]), float(each["lng"]), float(each["radius_ft"])) for each in clusters]
 
 
 def draw(drawn: Drawn, title: str) -> str:
@@ -72,8 +111,8 @@ def draw(drawn: Drawn, title: str) -> str:
     pieces = [
         words(MARGIN, 30, title, kind="title"),
         words(MARGIN, 50, _said(drawn), kind="quiet"),
-        *(_ring(each, drawn.box, scale) for each in drawn.clusters),
         *(_cells(drawn, scale) if drawn.by_cell else _dots(drawn, scale)),
+        *(_ring(each, drawn.box, scale) for each in drawn.clusters),
         *_legend(drawn, size),
         *_scale_bar(scale, size),
     ]
@@ -117,9 +156,8 @@ def _age(day: date, on: date) -> int:
     return next(number for number, (until, _) in enumerate(AGES) if (on - day).days < until)
 
 
-def _ring(cluster: Any, box: Box, scale: float) -> str:
-    x, y = _at(cluster["center_lat"], cluster["center_lng"], box, scale)
-    return dot(x, y, max(cluster["radius_ft"] * FOOT * scale, 6.0), "ring")
+def _ring(cluster: Circle, box: Box, scale: float) -> str:
+    return dot(*_at(cluster.lat, cluster.lng, box, scale), max(cluster.radius_ft * FOOT * scale, 9.0), "ring")
 
 
 def _dots(drawn: Drawn, scale: float) -> Iterator[str]:

@@ -170,6 +170,7 @@ async def _full(
         db, SQL["keep_run"], org_id=stamp.org_id, playbook=rules.playbook, scored_on=stamp.scored_on,
         version=stamp.version, cities=towns, **counts,
     )  # fmt: skip
+    await store.touch_leads(db, rules.playbook)
     return Scored(done, len(found.permits), changed, full=True)
 
 
@@ -219,4 +220,5 @@ async def _incremental(db: AsyncConnection, stamp: store.Stamp, rules: Rules, to
     there = await store.of(db, rules.playbook, local.ids)
     changed = await store.write(db, stamp, fresh, there)
     await map_cells.count_around(db, stamp.org_id, rules.playbook, local.ids)
+    await store.touch_leads(db, rules.playbook, local.ids)
     return Scored(len(fresh), len(local.permits), changed)

@@ -102,14 +102,12 @@ insert into app.property_scores
 select cast(:org_id as int), cast(:playbook as text), c.*, cast(:scored_on as date), app.now(), cast(:version as text) from score_changes c;
 
 -- name: touch_leads
--- Leads whose place has another score now are due for scoring.
-update app.leads l set facts_changed_at = app.now()
-  from score_changes c
- where l.org_id = cast(:org_id as int) and l.playbook = :playbook and l.property_id = c.property_id and l.merged_into is null and l.lead_score is distinct from c.total_urgency_score;
-
--- name: touch_gone
-update app.leads l set facts_changed_at = app.now()
- where l.playbook = :playbook and l.property_id = any(cast(:ids as bigint[])) and l.merged_into is null and l.lead_score > 0;
+-- Leads whose place has another score than they have are due for scoring, even if they were scored in this very instant of
+-- a held clock. The last thing of a pass, for it locks them.
+update app.leads l set facts_changed_at = greatest(app.now(), l.scored_at + interval '1 microsecond')
+ where l.playbook = :playbook and l.merged_into is null and l.scored_at >= l.facts_changed_at
+   and (cast(:ids as bigint[]) is null or l.property_id = any(cast(:ids as bigint[])))
+   and l.lead_score is distinct from coalesce((select s.total_urgency_score from app.property_scores s where s.org_id = l.org_id and s.playbook = l.playbook and s.property_id = l.property_id), 0);
 
 -- name: places_near
 select p.id, p.lat, p.lng from unnest(cast(:low as bigint[]), cast(:high as bigint[])) r(low, high)

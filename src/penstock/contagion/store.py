@@ -100,11 +100,14 @@ async def write(db: AsyncConnection, stamp: Stamp, fresh: Rows, there: Rows, *, 
         if known[changed].any():
             await execute(db, SQL["drop_changed"], **who)
         await execute(db, SQL["take_changed"], **who, scored_on=stamp.scored_on, version=stamp.version)
-        await execute(db, SQL["touch_leads"], **who)
     if len(gone):
         await execute(db, SQL["drop_scores"], playbook=stamp.playbook, ids=gone.tolist())
-        await execute(db, SQL["touch_gone"], playbook=stamp.playbook, ids=gone.tolist())
     return int(changed.sum()) + len(gone)
+
+
+async def touch_leads(db: AsyncConnection, playbook: str, ids: list[int] | None = None) -> None:
+    """Make leads due for scoring whose place (of these, or any) has another score than they have."""
+    await execute(db, SQL["touch_leads"], playbook=playbook, ids=ids)
 
 
 def differ(one: Rows, other: Rows) -> Flags:

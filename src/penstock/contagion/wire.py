@@ -6,11 +6,13 @@ step, and the driver does not see single rows. Into it go fixed-width records, t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from psycopg import sql
-from sqlalchemy import TextClause
+from sqlalchemy import TextClause, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.contagion.arrays import Rows
@@ -26,11 +28,16 @@ async def copy_out(db: AsyncConnection, statement: TextClause, dtype: np.dtype[A
 
     The arrays hold no nulls, and elements of the width of the field. Raises ValueError if they do not.
     """
-    compiled = statement.compile(dialect=db.dialect)
-    query = f"copy ({compiled.string.rstrip().rstrip(';')}) to stdout (format binary)"
-    async with (await driver(db)).cursor() as cursor, cursor.copy(query, params) as copy:
+    async with (await driver(db)).cursor() as cursor, cursor.copy(_copying(statement.text), params) as copy:
         data = b"".join([bytes(part) async for part in copy])
     return parse_columns(data, dtype)
+
+
+@cache
+def _copying(query: str) -> str:
+    """COPY of a query, its parameters as psycopg writes them: it puts their values into the text itself."""
+    compiled = text(query).compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
+    return f"copy ({compiled.string.rstrip().rstrip(';')}) to stdout (format binary)"
 
 
 def parse_columns(data: bytes, dtype: np.dtype[Any]) -> Rows:
