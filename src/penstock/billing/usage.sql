@@ -5,7 +5,7 @@ select f.org_id, cast(:broker_id as uuid), :playbook, 'leads_generated', 1, f.ce
   from (select o.id as org_id, o.timezone, n.lead_id, n.nth <= cast(:trial_left as int) as in_trial, case when n.nth <= cast(:trial_left as int) then 0 else cast(:unit_cents as int) end as cents
           from (select g.lead_id, row_number() over (order by min(g.place)) as nth
                   from unnest(cast(:lead_ids as uuid[])) with ordinality g (lead_id, place)
-                 where not exists (select 1 from app.usage_events e where e.metric = 'leads_generated' and e.reference = g.lead_id::text)
+                 where (select e.id from app.usage_events e where e.org_id = cast(:org_id as int) and e.metric = 'leads_generated' and e.reference = g.lead_id::text limit 1) is null  -- by key, whatever the statistics say
                  group by g.lead_id) n
           cross join app.orgs o
          where o.id = cast(:org_id as int)) f

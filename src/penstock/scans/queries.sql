@@ -1,5 +1,6 @@
 -- name: places
 -- The places of an area (one of three ways to say it), each with its score and why it is, or is not, to become a lead: see places.Why.
+-- Each is looked up by key: tables that grew a moment ago have no statistics, and a join would be guessed wrong.
 with area as (
   select p.* from app.properties p
    where cast(:kind as text) = 'city' and p.org_id = cast(:org_id as int) and p.merged_into is null and p.state = cast(:state as text) and upper(p.city) = any(cast(:cities as text[]))
@@ -23,9 +24,9 @@ select a.id, coalesce(a.lat, 'NaN') as lat, coalesce(a.lng, 'NaN') as lng, coale
                  when c.is_deceased or c.is_litigator or exists (select 1 from app.suppressed_contacts b where b.org_id = a.org_id and b.contact_id = a.owner_contact_id) then 7
                  else 0 end as smallint) as why
   from area a
-  left join app.property_scores s on s.org_id = a.org_id and s.playbook = cast(:playbook as text) and s.property_id = a.id
-  left join app.leads l on l.org_id = a.org_id and l.playbook = cast(:playbook as text) and l.property_id = a.id and l.merged_into is null
-  left join app.contacts c on c.org_id = a.org_id and c.id = a.owner_contact_id;
+  left join lateral (select s.property_id, s.total_urgency_score from app.property_scores s where s.org_id = a.org_id and s.playbook = cast(:playbook as text) and s.property_id = a.id limit 1) s on true
+  left join lateral (select l.id, l.area_scan_id, l.assigned_broker_id from app.leads l where l.org_id = a.org_id and l.playbook = cast(:playbook as text) and l.property_id = a.id and l.merged_into is null limit 1) l on true
+  left join lateral (select c.is_deceased, c.is_litigator from app.contacts c where c.org_id = a.org_id and c.id = a.owner_contact_id limit 1) c on true;
 
 -- name: permits
 -- Permits of a kind of work in an area.
@@ -131,13 +132,14 @@ returning id, lead_score;
 
 -- name: charged
 -- What the leads of a scan cost its customer so far, US cents, and how many of them the trial paid for.
-select coalesce(sum(u.quantity * u.unit_cents), 0) as cents, count(*) filter (where u.in_trial) as in_trial, count(*) as recorded
-  from app.leads l join app.usage_events u on u.org_id = l.org_id and u.metric = 'leads_generated' and u.lead_id = l.id
+select coalesce(sum(u.quantity * u.unit_cents), 0) as cents, count(*) filter (where u.in_trial) as in_trial
+  from app.leads l cross join lateral (
+       select u.quantity, u.unit_cents, u.in_trial from app.usage_events u where u.org_id = l.org_id and u.metric = 'leads_generated' and u.reference = cast(l.id as text) limit 1) u
  where l.org_id = cast(:org_id as int) and l.area_scan_id = cast(:id as bigint);
 
 -- name: tiers
 select cast(l.priority as text) as tier, count(*) as leads, count(c.id) as owner_known, count(*) filter (where c.kind = 'company') as owned_by_companies
-  from app.leads l left join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
+  from app.leads l left join lateral (select c.id, c.kind from app.contacts c where c.org_id = l.org_id and c.id = l.contact_id limit 1) c on true
  where l.org_id = cast(:org_id as int) and l.area_scan_id = cast(:id as bigint) group by l.priority order by l.priority;
 
 -- name: best
