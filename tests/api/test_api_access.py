@@ -24,6 +24,9 @@ ACTORS = (
 NEW_USER = {"email": "new@acme.example", "name": "N", "password": "long pass phrase", "user_role": "operator"}
 NEW_BROKER = {"name": "New", "email": "new@acme.example"}
 ODD_ID = UUID(int=7)
+FOLLOW_UP = {"title": "x", "due_at": "2026-12-03T09:00:00-05:00"}
+CALLS = {"playbook": "nobody", "name": "x"}
+PAUSED = {"status": "paused"}
 
 # What each actor gets, in the order of ACTORS. "lead" is Bea's, so that Carl and the other tenant do not see it.
 TABLE: list[tuple[str, str, dict[str, object] | None, str]] = [
@@ -75,6 +78,32 @@ TABLE: list[tuple[str, str, dict[str, object] | None, str]] = [
     ("POST", "/v1/tasks/{none}/skip", {"reason": "x"}, "    401 404 404 404 403 404 404 403 404 404 401"),
     ("GET", "/v1/handoffs", None, "                         401 200 200 200 200 200 200 200 403 200 401"),
     ("GET", "/v1/handoffs/{none}", None, "                  401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/leads/{lead}/activities", None, "401 200 404 200 200 200 404 200 403 200 401"),
+    ("POST", "/v1/leads/{lead}/notes", {"text": "x"}, "401 201 404 201 403 201 404 403 201 201 401"),
+    ("DELETE", "/v1/leads/{lead}/notes/{none}", None, "401 404 404 404 403 404 404 403 404 404 401"),
+    ("POST", "/v1/leads/{lead}/notes/{none}/restore", None, "401 404 404 404 403 404 404 403 404 404 401"),
+    ("GET", "/v1/tags", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("POST", "/v1/leads/{lead}/tags", {"add": ["x"]}, "401 200 404 200 403 200 404 403 200 200 401"),
+    ("POST", "/v1/leads/{lead}/follow_ups", FOLLOW_UP, "401 201 404 201 403 201 404 403 201 201 401"),
+    ("GET", "/v1/follow_ups", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("PATCH", "/v1/follow_ups/{none}", {"state": "done"}, "401 404 404 404 403 404 404 403 404 404 401"),
+    ("POST", "/v1/leads/{lead}/stage", {"stage": "nothing"}, "401 422 404 422 403 422 404 403 422 422 401"),
+    ("GET", "/v1/territory", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("GET", "/v1/territory/{model}", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("GET", "/v1/territory/{model}/{lead}", None, "401 200 404 200 200 200 404 200 403 200 401"),
+    ("PUT", "/v1/territory/voice_configurations/{bea}", {}, "401 200 404 200 403 200 404 403 200 200 401"),
+    ("PUT", "/v1/territory/ai_configurations/{bea}", {}, "401 200 404 200 403 200 404 403 200 200 401"),
+    ("POST", "/v1/territory/call_campaigns", CALLS, "401 403 403 422 403 422 422 403 403 422 401"),
+    ("PATCH", "/v1/territory/call_campaigns/{none}", PAUSED, "401 403 403 404 403 404 404 403 403 404 401"),
+    ("GET", "/v1/property_reports", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("GET", "/v1/property_reports/{odd}", None, "401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/property_reports/{odd}.pdf", None, "401 404 404 404 404 404 404 404 403 404 401"),
+    ("POST", "/v1/property_reports/{odd}/withdraw", None, "401 404 404 404 403 404 404 403 404 404 401"),
+    ("GET", "/v1/social_proof_data/{none}", None, "401 200 200 200 200 200 200 200 403 200 401"),
+    ("PUT", "/v1/contractors/me", {"name": "Ruiz Roofing"}, "401 200 200 422 403 422 422 403 403 422 401"),
+    ("GET", "/v1/contractors/{none}/logo", None, "401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/properties/{none}/imagery", None, "401 404 404 404 404 404 404 404 403 404 401"),
+    ("GET", "/v1/properties/{none}/imagery/{none}/content", None, "401 404 404 404 404 404 404 404 403 404 401"),
     ("GET", "/v1/map/{none}", None, "                       401 422 422 422 422 422 422 422 403 422 401"),
     ("GET", "/v1/area_scans", None, "                       401 200 200 200 200 200 200 200 403 200 401"),
     ("POST", "/v1/area_scans/estimate", {"city": "Nowhere, TX"}, "401 422 422 422 403 422 422 403 422 422 401"),
@@ -94,7 +123,7 @@ async def test_everybody_gets_exactly_what_they_may(actor: str, cast: Cast, clie
     wrong = []
     for method, path, body, row in TABLE:
         expected = int(row.split()[ACTORS.index(actor)])
-        url = path.format(lead=cast.leads["Bea's"], bea=BROKER_ID, odd=ODD_ID, none=9999)
+        url = path.format(lead=cast.leads["Bea's"], bea=BROKER_ID, odd=ODD_ID, none=9999, model="leads")
         answer = await client.request(method, url, json=body, headers=cast.headers(actor))
         if answer.status_code != expected:
             wrong.append(f"{method} {path}: {answer.status_code} instead of {expected}: {answer.text[:200]}")
