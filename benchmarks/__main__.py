@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import companies as company_list
-from benchmarks import contagion, feeder, gate, importing, queues, territory, upsert
+from benchmarks import contagion, feeder, gate, importing, maps, queues, territory, upsert
 from benchmarks.figures import Figure, Sizes, machine, table
 from benchmarks.ground import Ground, ground
 from penstock.core import clock, embedded
@@ -33,6 +33,7 @@ class Name(StrEnum):
     QUEUES = "queues"
     CONTAGION = "contagion"
     NEIGHBOURS = "neighbours"
+    MAPS = "maps"
 
 
 MEASUREMENTS: dict[Name, Measure] = {
@@ -44,6 +45,7 @@ MEASUREMENTS: dict[Name, Measure] = {
     Name.QUEUES: queues.measure,
     Name.CONTAGION: territory.measure,
     Name.NEIGHBOURS: contagion.measure_alone,
+    Name.MAPS: maps.measure,
 }
 
 
@@ -60,7 +62,7 @@ def main(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.")
     ] = None,
 ) -> None:
-    """Measure imports, upsert, feeder, gate, queues and the scoring of places, each beside a peer of the same run.
+    """Measure imports, upsert, feeder, gate, queues, scores and maps of places, each beside a peer of the same run.
 
     Works in databases of its own on the embedded server and drops them at the end.
     """

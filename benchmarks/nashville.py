@@ -1,4 +1,6 @@
-"""The backtest on Nashville's permits: `python -m benchmarks.nashville ../shared/data` prints what the docs quote.
+"""The backtest on Nashville's permits: what the docs quote, and the two pictures of the docs.
+
+`python -m benchmarks.nashville ../shared/data docs/images` prints the one and draws the other into the folder.
 
 The file is a sample (5,996 of some tens of thousands), so two questions are asked. Of the parcels of corporate owners,
 a list made without looking at permits: where do re-roofs come next? And of the places that file for anything after a
@@ -10,7 +12,6 @@ from __future__ import annotations
 import csv
 import gzip
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,22 +22,21 @@ import numpy as np
 
 from penstock.contagion.arrays import PERMIT, PROPERTY, Ints, Reach, Rows
 from penstock.contagion.backtest import Interval, Report, backtest
+from penstock.contagion.charts import lift_chart
 from penstock.contagion.clusters import Density, find
 from penstock.contagion.field import one_per_project
 from penstock.contagion.geometry import flaws
+from penstock.contagion.map_box import Box
+from penstock.contagion.map_svg import Drawn, circles, draw
 from penstock.contagion.parts import by_cell
 from penstock.contagion.score import Weights
 from penstock.contagion.states import BOXES
 from penstock.core.errors import InvalidInput
+from penstock.permits import standard
 
 EPOCH = date(1970, 1, 1)
-REROOF = re.compile(
-    r"\bre-?roof|\btear[- ]?off"
-    r"|(?:replac\w*|new|repair\w*|install\w*)(?: \w+){0,3} (?:roof(?!top|line| ?deck)|shingle)",
-    re.I,
-)
-ROOFING = "Roofing / Siding"
-NEW_OR_GONE = re.compile(r"\b(New|Demolition|Addition|Shell|Use & Occupancy|Sign)\b")
+JULY_2022 = date(2022, 7, 1)
+ASKING = "re-roofs among all that file"
 Row = dict[str, str]
 
 
@@ -66,9 +66,14 @@ def rows_of(file: Path) -> Iterator[Row]:
 
 
 def is_reroof(row: Row) -> bool:
-    """A first guess by words: typed as roofing, or rehab work that speaks of replacing one."""
-    kind = row["Permit_Type_Description"]
-    return bool(REROOF.search(row["Purpose"])) and (ROOFING in kind or not NEW_OR_GONE.search(kind))
+    """What the product itself takes for a re-roof."""
+    verdict = standard()(
+        type_raw=row["Permit_Type_Description"],
+        work_raw=row["Permit_Subtype_Description"],
+        description=row["Purpose"],
+        valuation=int(float(row["Const_Cost"] or 0)),
+    )
+    return verdict.kind == "reroof"
 
 
 def is_addition(row: Row) -> bool:
@@ -127,8 +132,16 @@ def cases(data: Path) -> Iterator[Case]:
     at = [asking[1].get(address(row["Address"]), -1) for row in filed]
     np.maximum.at(latest, np.array(at), [int(row["Date_Entered"]) // 86_400_000 for row in filed])
     yield Case("re-roofs, parcels of corporate owners", corporate[0], *permits_of(reroofs, corporate[1], "Address"))
-    yield Case("re-roofs among all that file", asking[0], *permits_of(reroofs, asking[1], "Address"), latest)
+    yield Case(ASKING, asking[0], *permits_of(reroofs, asking[1], "Address"), latest)
     yield Case("additions among all that file", asking[0], *permits_of(additions, asking[1], "Address"), latest)
+
+
+def _report(case: Case, day: int, horizon: int) -> Report:
+    blocks = by_cell(case.properties, resolution=7)
+    return backtest(
+        case.properties, case.permits, case.own, blocks,
+        as_of=day, reach=Reach(), weights=Weights(), horizon_days=horizon,
+    )  # fmt: skip
 
 
 def show(case: Case, as_of: date, horizon: int) -> None:
@@ -138,16 +151,7 @@ def show(case: Case, as_of: date, horizon: int) -> None:
     print(f"\n## {case.name}, as of {as_of} for {horizon} days")
     print(f"{len(case.properties)} places, {len(case.permits)} projects, {(case.own >= 0).sum()} at a known place")
     try:
-        report = backtest(
-            case.properties,
-            case.permits,
-            case.own,
-            by_cell(case.properties, resolution=7),
-            as_of=day,
-            reach=Reach(),
-            weights=Weights(),
-            horizon_days=horizon,
-        )
+        report = _report(case, day, horizon)
     except InvalidInput as none:
         print(none)
         return
@@ -171,16 +175,39 @@ def _of(interval: Interval) -> str:
     return f"{interval.value:.2f} ({between})"
 
 
+def pictures(case: Case, folder: Path) -> None:
+    """The lift chart of the longest time after July 2022, and a map of the last day; single permits do not show."""
+    as_of, horizon, last = JULY_2022, 800, int(case.permits["day"].max())
+    day = (as_of - EPOCH).days
+    at_risk = case.at_risk(day, day + horizon)
+    report = _report(at_risk, day, horizon)
+    asked = f"{report.hits} of {report.properties:,} places of Nashville that filed for anything"
+    chart = lift_chart(report, "Which of those who file, file for a re-roof?", f"{asked} after {as_of}")
+    (folder / "nashville-lift.svg").write_text(chart, encoding="utf-8")
+    known = case.permits
+    days = (EPOCH + timedelta(days=each) for each in known["day"].tolist())
+    points = list(zip(known["lat"].tolist(), known["lng"].tolist(), days, strict=True))
+    box = Box(float(known["lng"].min()) - 0.02, float(known["lat"].min()) - 0.02,
+              float(known["lng"].max()) + 0.02, float(known["lat"].max()) + 0.02)  # fmt: skip
+    rules = Density(min_permits=3, window_days=3 * 365)
+    found = circles(find(case.permits, case.own, case.properties, as_of=last, density=rules).clusters)
+    drawn = Drawn(points, found, box, EPOCH + timedelta(days=last), by_cell=True)
+    picture = draw(drawn, "Re-roofs in Nashville; clusters of three or more within three years")
+    (folder / "nashville-map.svg").write_text(picture, encoding="utf-8")
+
+
 def main() -> None:
-    """Print the backtests and the clusters."""
+    """Print the backtests and the clusters; draw the pictures if a folder is given for them."""
     for case in cases(Path(sys.argv[1])):
-        for as_of, horizon in ((date(2022, 7, 1), 365), (date(2022, 7, 1), 800), (date(2023, 7, 1), 365)):
+        for as_of, horizon in ((JULY_2022, 365), (JULY_2022, 800), (date(2023, 7, 1), 365)):
             show(case, as_of, horizon)
-        day = (date(2022, 7, 1) - EPOCH).days
+        day = (JULY_2022 - EPOCH).days
         found = find(case.permits, case.own, case.properties, as_of=day, density=Density(min_permits=3)).clusters
         for cluster in found:
             last = EPOCH + timedelta(days=int(cluster["last_day"]))
             print(f"  cluster of {cluster['permits']} at {cluster['lat']:.4f}, {cluster['lng']:.4f}, last {last}")
+        if case.name == ASKING and len(sys.argv) > 2:
+            pictures(case, Path(sys.argv[2]))
 
 
 if __name__ == "__main__":

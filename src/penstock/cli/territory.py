@@ -77,7 +77,9 @@ async def draw_map(book: Playbook, out: Path, bbox: str | None, as_of: date | No
     box = read_box(bbox) if bbox else None
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         on = as_of or await _today(db, ctx)
-        drawn = await map_svg.read_map(db, ctx.settings.org_id, rules_of(book), on=on, box=box, by_cell=by_cell)
+        drawn = await map_svg.read_map(
+            db, ctx.settings.org_id, book, on=on, past=as_of is not None, box=box, by_cell=by_cell
+        )
     _write(out, map_svg.draw(drawn, f"{_words(book).capitalize()} and their clusters"))
     told = {"file": out, "permits": len(drawn.permits), "clusters": len(drawn.clusters), "by_cell": drawn.by_cell}
     if json:
@@ -177,14 +179,15 @@ def group_of(book: Playbook) -> typer.Typer:
         out: Annotated[Path, typer.Option(metavar="FILE.svg", help="Where to write it.")],
         bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees; all by default.")] = None,
         as_of: Annotated[
-            datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Permits as of that day; today by default.")
+            datetime | None,
+            typer.Option(formats=["%Y-%m-%d"], help="Permits and clusters as of that day; today by default."),
         ] = None,
         by_cell: Annotated[
             bool, typer.Option("--by-cell", help="Count permits by cell of the map, so that no single one shows.")
         ] = False,
         json: Json = False,
     ) -> None:
-        """Draw permits by age and the clusters of the last scoring, as an SVG file."""
+        """Draw permits by age and their clusters (of the last scoring, or as of a day), as an SVG file."""
         await draw_map(book, out, bbox, as_of.date() if as_of else None, by_cell, json)
 
     @command
