@@ -130,6 +130,10 @@ async def test_clusters_are_kept_under_their_ids_and_end(ctx: Context, book: Pla
         await rescore(ctx, 1)
         assert await value(ctx, "select count(*) from app.cluster_permits where cluster_id = :id", id=first["id"]) == 7
         assert (await scores(ctx))[10]["cluster_id"] == first["id"]
+    with clock.held_at(START + timedelta(days=40)):
+        await change(ctx, "update app.properties set lat = lat + 1 where id between 10 and 105")
+        await rescore(ctx, 1)
+    assert await value(ctx, "select properties_in_cluster from app.contagion_clusters") == 0
     with clock.held_at(START + timedelta(days=600)):
         await rescore(ctx, 1)
     assert await value(ctx, "select ended_at is not null from app.contagion_clusters") is True

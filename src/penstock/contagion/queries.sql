@@ -182,8 +182,9 @@ update app.contagion_clusters c set state = t.state, city = t.city, subdivision_
  where c.id = t.cluster_id;
 
 -- name: count_places
-update app.contagion_clusters c set properties_in_cluster = n.places, properties_scored = n.places
-  from unnest(cast(:ids as bigint[]), cast(:places as int[])) n(id, places) where c.id = n.id;
+update app.contagion_clusters c set properties_in_cluster = coalesce(n.places, 0), properties_scored = coalesce(n.places, 0)
+  from app.contagion_clusters k left join unnest(cast(:ids as bigint[]), cast(:places as int[])) n(id, places) on n.id = k.id
+ where k.org_id = c.org_id and k.id = c.id and c.playbook = :playbook and c.ended_at is null;
 
 -- name: count_hot_leads
 update app.contagion_clusters c
