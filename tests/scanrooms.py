@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from penstock import contagion, intake
 from penstock.core.context import Context
+from penstock.core.db import scalar
+
+IDLE = text(
+    "select count(*) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'"
+)
 
 
 @dataclass
@@ -21,6 +27,8 @@ class Rooms:
 
     async def count_places(self, ctx: Context, org_id: int, *, playbook: Any, area: Any) -> int:
         self.asked.append(("count", dict(area)))
+        async with ctx.db.owner() as db:
+            assert await scalar(db, IDLE) == 0, "a transaction is open while the vendor is asked"
         return self.at_vendor
 
     async def search_places(self, ctx: Context, org_id: int, **given: Any) -> Any:

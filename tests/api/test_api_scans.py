@@ -39,7 +39,7 @@ async def test_a_broker_orders_a_scan_once_watches_it_and_gets_the_leads(
     monkeypatch.setattr(endpoints, "LONGEST_S", 5.0)
     await make_places(ctx, [90, 70, 10])
     bea = cast.headers("Bea")
-    wanted = {"polygon": SQUARE, "name": "Downtown"}
+    wanted = {"polygon": SQUARE, "name": "Downtown", "search": True}
     told = (await client.post("/v1/area_scans/estimate", json=wanted, headers=bea)).json()
     assert (told["places"], told["leads_at_most"], told["area_name"]) == (3, 2, "Downtown")
     headers = bea | {"Idempotency-Key": "k1"}

@@ -125,7 +125,9 @@ class Scan(BaseModel):
 @router.post("/estimate")
 async def estimate_scan(wanted: AreaWanted, caller: Writer) -> EstimateShown:
     """What a scan would find and cost at most. Nothing is stored or bought."""
-    drawn_up = await service.estimate(caller.ctx, caller.org_id, _request(wanted, caller))
+    request = _request(wanted, caller)
+    await _let_go(caller)
+    drawn_up = await service.estimate(caller.ctx, caller.org_id, request)
     return EstimateShown(**drawn_up.as_json())
 
 
@@ -137,6 +139,7 @@ async def order_scan(
 ) -> Scan:
     """Order a scan: its estimate is stored with it, and it begins unless `start` is false."""
     request = _request(wanted, caller, start=wanted.start, request_key=idempotency_key)
+    await _let_go(caller)
     scan = await service.order(caller.ctx, caller.org_id, request, actor=caller.who.actor)
     return await _shown(caller, scan)
 
@@ -216,6 +219,11 @@ async def _changes(ctx: Context, who: Principal, scan_id: int) -> AsyncIterator[
         if quiet_s >= KEEPALIVE_S:
             quiet_s = 0.0
             yield KEEPALIVE_COMMENT
+
+
+async def _let_go(caller: Caller) -> None:
+    """End the caller's transaction, which has told who they are: none is open while a vendor counts its places."""
+    await caller.db.rollback()
 
 
 def _as(ctx: Context, who: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
