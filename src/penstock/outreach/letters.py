@@ -27,7 +27,7 @@ PROVENANCE = {
 
 @dataclass(frozen=True)
 class Links:
-    """Where a message leads: our consent page, the broker's calendar, the way out, the lead's report if there is one."""
+    """Where a message leads: our consent page, the broker's calendar, the way out, the report if there is one."""
 
     consent: str
     booking: str
