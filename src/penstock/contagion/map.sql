@@ -29,46 +29,46 @@ select p.org_id, s.playbook, p.grid_cell, count(*), count(*) filter (where s.tie
 select scored_on, scored_at from app.contagion_runs where playbook = :playbook;
 
 -- name: property_cells
--- Cells of `size` by `size` cells of the grid, over spans of columns that do not overlap (two at the date line).
+-- Cells of `size` by `size` cells of the grid, over two spans of columns that do not overlap (the second is empty but at the date line).
 select c.grid_cell / 72000 / cast(:size as int) as y, c.grid_cell % 72000 / cast(:size as int) as x, sum(c.places) as count, sum(c.hot) as hot, sum(c.warm) as warm,
        sum(c.score_sum) / sum(c.places) as mean_score, max(c.best) as max_score
-  from app.map_cells c join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east) on c.grid_cell % 72000 between span.west and span.east
+  from app.map_cells c
  where c.org_id = cast(:org_id as int) and c.playbook = :playbook and c.grid_cell between cast(:first as bigint) and cast(:last as bigint)
+   and (c.grid_cell % 72000 between cast(:west as bigint) and cast(:east as bigint) or c.grid_cell % 72000 between cast(:west_2 as bigint) and cast(:east_2 as bigint))
  group by 1, 2;
 
 -- name: property_points
 -- A place's address is for staff and for whose lead it is (:broker_id null: staff); a broker sees no other place.
 select p.id, p.lat, p.lng, s.total_urgency_score as score, s.tier, s.permits_within_500ft as permits, s.cluster_id, p.address_line1, p.city, p.state
-  from generate_series(cast(:south as bigint), cast(:north as bigint)) r cross join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east)
- cross join lateral (
-       select p.id, p.lat, p.lng, p.address_line1, p.city, p.state from app.properties p
-        where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell between r * 72000 + span.west and r * 72000 + span.east) p
+  from app.properties p
   join app.property_scores s on s.org_id = cast(:org_id as int) and s.playbook = cast(:playbook as text) and s.property_id = p.id
- where p.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then p.lng between cast(:w as double precision) and cast(:e as double precision) else p.lng >= cast(:w as double precision) or p.lng <= cast(:e as double precision) end
+ where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell = any(cast(:cells as bigint[]))
+   and p.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then p.lng between cast(:w as double precision) and cast(:e as double precision) else p.lng >= cast(:w as double precision) or p.lng <= cast(:e as double precision) end
    and (cast(:broker_id as uuid) is null
         or exists (select 1 from app.leads l where l.org_id = cast(:org_id as int) and l.playbook = cast(:playbook as text) and l.property_id = p.id and l.assigned_broker_id = cast(:broker_id as uuid) and l.merged_into is null))
  order by s.total_urgency_score desc, p.id limit :limit;
 
 -- name: permit_cells
-select b.grid_cell / 72000 / cast(:size as int) as y, b.grid_cell % 72000 / cast(:size as int) as x, count(*) as count, max(b.permit_date) as newest
-  from app.building_permits b join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east) on b.grid_cell % 72000 between span.west and span.east
- where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.grid_cell between cast(:first as bigint) and cast(:last as bigint)
+select c.grid_cell / 72000 / cast(:size as int) as y, c.grid_cell % 72000 / cast(:size as int) as x, sum(c.permits) as count, max(c.newest) as newest
+  from (select b.grid_cell, count(*) as permits, max(b.permit_date) as newest from app.building_permits b
+         where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.grid_cell between cast(:first as bigint) and cast(:last as bigint)
+         group by b.grid_cell offset 0) c
+ where c.grid_cell % 72000 between cast(:west as bigint) and cast(:east as bigint) or c.grid_cell % 72000 between cast(:west_2 as bigint) and cast(:east_2 as bigint)
  group by 1, 2;
 
 -- name: permit_points
 select b.id, b.lat, b.lng, b.permit_date, b.work, b.address_line1, b.city, b.state, b.contractor_name, b.value_cents
-  from generate_series(cast(:south as bigint), cast(:north as bigint)) r cross join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east)
- cross join lateral (
-       select * from app.building_permits b
-        where b.org_id = cast(:org_id as int) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.grid_cell between r * 72000 + span.west and r * 72000 + span.east) b
- where b.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then b.lng between cast(:w as double precision) and cast(:e as double precision) else b.lng >= cast(:w as double precision) or b.lng <= cast(:e as double precision) end
+  from app.building_permits b
+ where b.org_id = cast(:org_id as int) and b.grid_cell = any(cast(:cells as bigint[])) and b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date)
+   and b.lat between cast(:s as double precision) and cast(:n as double precision) and case when cast(:w as double precision) <= cast(:e as double precision) then b.lng between cast(:w as double precision) and cast(:e as double precision) else b.lng >= cast(:w as double precision) or b.lng <= cast(:e as double precision) end
  order by b.permit_date desc, b.id limit :limit;
 
 -- name: cluster_cells
-select app.grid_cell(c.center_lat, c.center_lng) / 72000 / cast(:size as int) as y, app.grid_cell(c.center_lat, c.center_lng) % 72000 / cast(:size as int) as x,
-       count(*) as count, sum(c.permit_count) as permits, max(c.cluster_score) as max_score
-  from app.contagion_clusters c join unnest(cast(:west as bigint[]), cast(:east as bigint[])) span(west, east) on app.grid_cell(c.center_lat, c.center_lng) % 72000 between span.west and span.east
- where c.org_id = cast(:org_id as int) and c.playbook = :playbook and c.ended_at is null and app.grid_cell(c.center_lat, c.center_lng) between cast(:first as bigint) and cast(:last as bigint)
+select c.cell / 72000 / cast(:size as int) as y, c.cell % 72000 / cast(:size as int) as x, count(*) as count, sum(c.permit_count) as permits, max(c.cluster_score) as max_score
+  from (select app.grid_cell(k.center_lat, k.center_lng) as cell, k.permit_count, k.cluster_score from app.contagion_clusters k
+         where k.org_id = cast(:org_id as int) and k.playbook = :playbook and k.ended_at is null offset 0) c
+ where c.cell between cast(:first as bigint) and cast(:last as bigint)
+   and (c.cell % 72000 between cast(:west as bigint) and cast(:east as bigint) or c.cell % 72000 between cast(:west_2 as bigint) and cast(:east_2 as bigint))
  group by 1, 2;
 
 -- name: cluster_points

@@ -42,6 +42,14 @@ class Box:
         wide = sum(last // size - first // size + 1 for first, last in self.spans)
         return (high // size - low // size + 1) * wide
 
+    def every_cell(self) -> list[int]:
+        """The cells of the grid that it touches; of a box that is drawn by cells, none."""
+        if self.cells() > MOST_SINGLE:
+            return []
+        low, high = self.rows
+        columns = [column for first, last in self.spans for column in range(first, last + 1)]
+        return [row * ROW + column for row in range(low, high + 1) for column in columns]
+
     def whole(self, size: int) -> tuple[tuple[int, int], list[tuple[int, int]]]:
         """Rows and spans of columns, widened to whole cells of size by size: what lies at an edge is counted whole."""
         spans = [_widened(span, size, ROW) for span in self.spans]

@@ -65,7 +65,7 @@ async def _points(db: AsyncConnection, asked: Asked, told: Mapping[str, Any]) ->
     """Single things, the most telling first; one more than asked for if there are more."""
     box = asked.box
     edges = {"w": box.west, "s": box.south, "e": box.east, "n": box.north}
-    params = {**told, **_area(box.rows, box.spans), **edges, "broker_id": asked.broker_id, "limit": asked.limit + 1}
+    params = {**told, **edges, "cells": box.every_cell(), "broker_id": asked.broker_id, "limit": asked.limit + 1}
     return await rows(db, SQL[POINTS[asked.layer]], **params)
 
 
@@ -75,11 +75,10 @@ async def _cells(db: AsyncConnection, asked: Asked, size: int, told: Mapping[str
     return [_cell(row, size) for row in found]
 
 
-def _area(rows: tuple[int, int], spans: list[tuple[int, int]]) -> dict[str, Any]:
-    return {
-        "south": rows[0], "north": rows[1], "west": [west for west, _ in spans], "east": [east for _, east in spans],
-        "first": rows[0] * ROW, "last": (rows[1] + 1) * ROW - 1,
-    }  # fmt: skip
+def _area(rows: tuple[int, int], spans: list[tuple[int, int]]) -> dict[str, int]:
+    (west, east), (west_2, east_2) = [*spans, (1, 0)][:2]
+    first, last = rows[0] * ROW, (rows[1] + 1) * ROW - 1
+    return {"first": first, "last": last, "west": west, "east": east, "west_2": west_2, "east_2": east_2}
 
 
 def _point(row: RowMapping) -> dict[str, Any]:
