@@ -94,10 +94,22 @@ truncate score_changes;
 -- name: drop_scores
 delete from app.property_scores where playbook = :playbook and property_id = any(cast(:ids as bigint[]));
 
--- name: drop_changed
-delete from app.property_scores s using score_changes c where s.org_id = cast(:org_id as int) and s.playbook = :playbook and s.property_id = c.property_id;
+-- name: change_scores
+-- In place: the page has room for a second version, so that no index is touched.
+update app.property_scores s
+   set property_version = c.property_version, contagion_score = c.contagion_score, age_match_score = c.age_match_score, financial_score = c.financial_score,
+       visual_score = c.visual_score, total_urgency_score = c.total_urgency_score, tier = c.tier, confidence = c.confidence, action = c.action, known = c.known,
+       fresh = c.fresh, permits_within_100ft = c.permits_within_100ft, permits_within_500ft = c.permits_within_500ft,
+       permits_within_quarter_mile = c.permits_within_quarter_mile, same_subdivision_permits = c.same_subdivision_permits, nearest_permit_ft = c.nearest_permit_ft,
+       nearest_permit_id = c.nearest_permit_id, since = c.since, pressure = c.pressure, replaced_year = c.replaced_year, contractor_count = c.contractor_count,
+       contractor_1 = c.contractor_1, contractor_2 = c.contractor_2, contractor_3 = c.contractor_3, subdivision_year = c.subdivision_year,
+       installed_year = c.installed_year, by_permit = c.by_permit, roof_age_years = c.roof_age_years, age_difference_years = c.age_difference_years,
+       matches_neighbor_age = c.matches_neighbor_age, damage = c.damage, life_left_years = c.life_left_years, cluster_id = c.cluster_id,
+       scored_on = cast(:scored_on as date), scored_at = app.now(), scoring_version = cast(:version as text)
+  from score_changes c
+ where s.org_id = cast(:org_id as int) and s.playbook = :playbook and s.property_id = c.property_id;
 
--- name: take_changed
+-- name: take_scores
 insert into app.property_scores
 select cast(:org_id as int), cast(:playbook as text), c.*, cast(:scored_on as date), app.now(), cast(:version as text) from score_changes c;
 

@@ -93,16 +93,21 @@ async def write(db: AsyncConnection, stamp: Stamp, fresh: Rows, there: Rows, *, 
     if not all_anew:
         changed[known] = differ(fresh[known], before)
     gone = there["property_id"][~np.isin(there["property_id"], fresh["property_id"], assume_unique=True)]
-    who = {"org_id": stamp.org_id, "playbook": stamp.playbook}
-    if changed.any():
-        await execute(db, SQL["empty_stage"])
-        await copy_rows(db, "score_changes", fresh[changed])
-        if known[changed].any():
-            await execute(db, SQL["drop_changed"], **who)
-        await execute(db, SQL["take_changed"], **who, scored_on=stamp.scored_on, version=stamp.version)
+    await _stage_and(db, "change_scores", stamp, fresh[known & changed])
+    await _stage_and(db, "take_scores", stamp, fresh[~known])
     if len(gone):
         await execute(db, SQL["drop_scores"], playbook=stamp.playbook, ids=gone.tolist())
     return int(changed.sum()) + len(gone)
+
+
+async def _stage_and(db: AsyncConnection, statement: str, stamp: Stamp, fresh: Rows) -> None:
+    if len(fresh):
+        await execute(db, SQL["empty_stage"])
+        await copy_rows(db, "score_changes", fresh)
+        await execute(
+            db, SQL[statement], org_id=stamp.org_id, playbook=stamp.playbook, scored_on=stamp.scored_on,
+            version=stamp.version,
+        )  # fmt: skip
 
 
 async def touch_leads(db: AsyncConnection, playbook: str, ids: list[int] | None = None) -> None:
