@@ -30,7 +30,10 @@ def made(server_url: str, template_database: str) -> Iterator[Ground]:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [(Name.IMPORT, 3), (Name.COMPANIES, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4), (Name.CONTAGION, 4)],
+    [
+        *[(Name.IMPORT, 3), (Name.COMPANIES, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4)],
+        *[(Name.CONTAGION, 4), (Name.MAPS, 11)],
+    ],
 )
 async def test_a_measurement_gives_figures_beside_a_peer(made: Ground, name: Name, count: int) -> None:
     figures = await MEASUREMENTS[name](made, TINY)
