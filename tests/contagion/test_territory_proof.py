@@ -91,13 +91,13 @@ def test_the_verdict_says_no_more_than_the_intervals() -> None:
     better = list(sentences(reported(clear, (count, Interval(0.5, 0.1, 0.9)), (age, clear))))
     assert better[0].endswith("better than chance.")
     assert better[1:] == [
-        "It finds more than the plain neighbour count: 0.50 (0.10 to 0.90) of lift.",
-        "It finds more than age alone: 1.90 (1.20 to 2.60) of lift.",
+        "The score finds more than the plain neighbour count: the score's lift less that one's is 0.50 (0.10 to 0.90).",
+        "The score finds more than age alone: the score's lift less that one's is 1.90 (1.20 to 2.60).",
     ]
     alike = list(sentences(reported(Interval(1.2, 0.8, 1.6), (count, none), (age, worse))))
     assert alike[0].endswith("not shown to be better than chance.")
-    assert alike[1].startswith("The plain neighbour count predicts as well")
-    assert alike[2].startswith("Age alone predicts better, and is simpler")
+    assert alike[1].startswith("As far as these figures tell, the plain neighbour count predicts as well")
+    assert alike[2].startswith("The simpler age alone predicts better")
     assert next(sentences(reported(Interval(0.5, 0.1, 0.9)))).endswith("worse than chance.")
 
 
@@ -106,7 +106,7 @@ def test_planted_contagion_makes_the_verdict_say_so() -> None:
     assert told[0].endswith(": better than chance.")
     by_chance = list(sentences(report_on(6, strength=0.0)))
     assert by_chance[0].endswith(": not shown to be better than chance.")
-    assert by_chance[1].startswith("The plain neighbour count predicts as well")
+    assert by_chance[1].startswith("As far as these figures tell, the plain neighbour count predicts as well")
 
 
 def drawn_marks(svg: str, kind: str) -> list[Any]:

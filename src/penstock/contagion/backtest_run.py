@@ -112,12 +112,12 @@ def sentences(report: Report) -> Iterator[str]:
 
 
 def _against(each: Comparison) -> str:
-    name, apart = SIMPLER[each.theirs], said(each.difference)
+    name, apart = SIMPLER[each.theirs], f"the score's lift less that one's is {said(each.difference)}"
     if each.difference.low > 0:
-        return f"It finds more than {name}: {apart} of lift."
+        return f"The score finds more than {name}: {apart}."
     if each.difference.high < 0:
-        return f"{name[0].upper()}{name[1:]} predicts better, and is simpler: {apart} of lift."
-    return f"{name[0].upper()}{name[1:]} predicts as well, as far as these figures tell: {apart} of lift."
+        return f"The simpler {name.removeprefix('the plain ')} predicts better than the score: {apart}."
+    return f"As far as these figures tell, {name} predicts as well as the score: {apart}."
 
 
 def said(interval: Interval) -> str:

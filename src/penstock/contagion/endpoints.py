@@ -6,7 +6,8 @@ import json
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from penstock.contagion.map_box import read_box
@@ -22,7 +23,16 @@ router = APIRouter(tags=["map"])
 # As the service: what a broker may see of a place that is nobody's lead is decided in the query, not by its row.
 Looker = Annotated[Caller, allow("leads:read", as_service=True)]
 Layer = Literal["clusters", "permits", "properties"]
-GEOJSON = "application/geo+json"
+
+
+class GeoJson(JSONResponse):
+    """An answer that map libraries know."""
+
+    media_type = "application/geo+json"
+
+    def render(self, content: Any) -> bytes:
+        """The content as compact JSON, days in ISO form."""
+        return json.dumps(content, default=_day, separators=(",", ":")).encode()
 
 
 class Feature(BaseModel):
@@ -47,11 +57,9 @@ class MapLayer(BaseModel):
 
 @router.get(
     "/v1/map/{layer}",
-    response_class=Response,
-    responses={
-        200: {"model": MapLayer, "content": {GEOJSON: {}}},
-        422: {"model": Problem},
-    },
+    response_class=GeoJson,
+    response_model=MapLayer,
+    responses={422: {"model": Problem}},
 )
 async def map_layer(
     layer: Layer,
@@ -61,14 +69,14 @@ async def map_layer(
     playbook: Annotated[str | None, Query(max_length=40, description="left out: the only one with a map")] = None,
     since: Annotated[date | None, Query(description="permits after that day; left out: as long as they count")] = None,
     limit: Annotated[int, Query(ge=1, le=5_000, description="single things at most")] = 2_000,
-) -> Response:
+) -> GeoJson:
     """What a map shows of a box: single things from close by, cells with counts and scores from far away."""
     rules = rules_for(caller.ctx, playbook)
     start = since or clock.now().date() - timedelta(days=rules.reach.window_days)
     broker = caller.who.user_id if caller.who.role == "broker" else None
     asked = Asked(layer, read_box(bbox), zoom, limit, start, broker)
-    body = json.dumps(await view(caller.db, caller.org_id, rules, asked), default=_day, separators=(",", ":"))
-    return Response(body, media_type=GEOJSON, headers={"Cache-Control": "private, max-age=60"})
+    seen = await view(caller.db, caller.org_id, rules, asked)
+    return GeoJson(seen, headers={"Cache-Control": "private, max-age=60"})
 
 
 def rules_for(ctx: Context, name: str | None) -> Rules:
