@@ -14,7 +14,7 @@ select stage, items, at from app.next_due where at is not null order by at;
 -- Rows that ended somewhere; places without a lead, and of a list that makes no leads, rows without a place; leads that are neither finished, nor due, nor waiting for a reason.
 select (select count(*) from app.upload_rows) + (select count(*) from app.rejected_rows j join app.uploads u on u.org_id = j.org_id and u.id = j.upload_id where u.playbook <> 'permits') as accounted,
        (select count(*) from app.upload_rows r join app.uploads u on u.org_id = r.org_id and u.id = r.upload_id left join app.properties p on p.org_id = r.org_id and p.id = r.property_id
-         where case when u.makes_leads then not exists (select 1 from app.leads l where l.org_id = p.org_id and l.property_id in (p.id, p.merged_into))
+         where r.property_id is not null and case when u.makes_leads then not exists (select 1 from app.leads l where l.org_id = p.org_id and l.property_id in (p.id, p.merged_into))
                     else not exists (select 1 from app.properties s where s.org_id = p.org_id and s.id = coalesce(p.merged_into, p.id) and s.merged_into is null) end) as without_lead,
        (select count(*) from app.leads l where l.merged_into is null and l.waterfall_exhausted_at is null
            and not exists (select 1 from app.enrichment_due d where d.org_id = l.org_id and d.lead_id = l.id)
