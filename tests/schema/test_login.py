@@ -41,7 +41,9 @@ async def test_an_owner_without_superuser_rights_upgrades_and_works(
         async with assembly.context(settings.model_copy(update={"master_key": SecretStr(MASTER_KEY)}), url) as ctx:
             assert await onboarding.ensure_org(ctx, 1, ORG)
             async with ctx.db.tenant(1) as db:
-                assert (await db.exec_driver_sql("select count(*) from app.campaigns")).scalar() == 2  # one for each playbook of places
+                assert (
+                    await db.exec_driver_sql("select count(*) from app.campaigns")
+                ).scalar() == 2  # one for each playbook of places
             async with ctx.db.tenant(2) as db:
                 assert (await db.exec_driver_sql("select count(*) from app.campaigns")).scalar() == 0
     finally:
