@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.replies.classifier import Intent, build_model, classify, examples
+from penstock.replies.classifier import Intent, classify, examples, train
 from penstock.replies.rules import Verdict, fold, judge
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", Path(__file__).parents[3] / "shared"))
@@ -55,7 +55,7 @@ def test_held_out_examples_are_mostly_understood() -> None:
     labelled = examples()
     seen = [item for index, item in enumerate(labelled) if index % 5]
     hidden = labelled[::5]
-    model = build_model().fit([fold(text) for _, text in seen], [str(intent) for intent, _ in seen])
+    model = train(seen)
     right = sum(
         guess == intent for guess, (intent, _) in zip(model.predict([fold(t) for _, t in hidden]), hidden, strict=True)
     )

@@ -8,6 +8,7 @@ Below the threshold it says `unclear`, and a person reads the mail.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
+from threadpoolctl import threadpool_limits
 
 from penstock.replies.rules import fold
 
@@ -67,20 +69,19 @@ def examples() -> list[tuple[Intent, str]]:
         return [(Intent(row["label"]), row["text"]) for row in csv.DictReader(file)]
 
 
-def build_model() -> Any:
-    """An untrained pipeline: folded text in, intent out."""
+def train(labelled: Sequence[tuple[Intent, str]]) -> Any:
+    """A pipeline trained on (intent, text): folded text in, intent out."""
     grams = FeatureUnion(
         [
             ("words", TfidfVectorizer(ngram_range=(1, 3), token_pattern=r"[\w']+|\?", sublinear_tf=True)),  # noqa: S106
             ("letters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
         ]
     )
-    return Pipeline([("grams", grams), ("model", LogisticRegression(C=20.0, class_weight="balanced", max_iter=2000))])
+    model = Pipeline([("grams", grams), ("model", LogisticRegression(C=20.0, class_weight="balanced", max_iter=2000))])
+    with threadpool_limits(1):  # so little to reckon that more threads only wait for each other, ten times as long
+        return model.fit([fold(text) for _, text in labelled], [str(intent) for intent, _ in labelled])
 
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
-    labelled = examples()
-    model = build_model()
-    model.fit([fold(text) for _, text in labelled], [str(intent) for intent, _ in labelled])
-    return model
+    return train(examples())
