@@ -236,7 +236,20 @@ WORK_CHECKS: Final[tuple[Check, ...]] = (roles, faces, row_security, workers, tr
 
 # --- the outside ------------------------------------------------------------------------------------------------------
 
-VENDORS: Final = ("melissa", "batchdata", "vapi", "calcom", "zerobounce", "neverbounce", "millionverifier", "stripe")
+VENDORS: Final = (
+    "melissa",
+    "batchdata",
+    "vapi",
+    "calcom",
+    "zerobounce",
+    "neverbounce",
+    "millionverifier",
+    "stripe",
+    "mapbox",
+    "nearmap",
+    "openai",
+    "anthropic",
+)
 
 
 async def vendor(http: httpx.AsyncClient, settings: Settings, name: str) -> Finding:
