@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,8 +15,9 @@ from ground import BROKER_ID
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.imagery.desk import Desk, desk_of
-from penstock.playbook import Playbook, Viewer
+from penstock.playbook import Picture, Playbook, Viewer
 
+PICTURES = (Picture("naip"), Picture("mapbox", price_cents=Decimal("0.5")))
 SCAN = text(
     "insert into app.area_scans (org_id, playbook, broker_id, area_name, scan_type, area, created_by) "
     "values (1, 'roofing', cast(:broker as uuid), 'Austin', 'city', '{}', 'test') returning id"
@@ -45,10 +47,10 @@ def desk(ctx: Context, *, live: bool | None = True, **changes: Any) -> Desk:
 
 
 def book(ctx: Context, **changes: Any) -> Playbook:
-    """The roofing playbook with another territory."""
+    """The roofing playbook with another territory: with a second source of pictures, which costs."""
     playbook = ctx.playbooks["roofing"]
     assert playbook.territory is not None
-    return replace(playbook, territory=replace(playbook.territory, **changes))
+    return replace(playbook, territory=replace(playbook.territory, **({"pictures": PICTURES} | changes)))
 
 
 def viewers(ctx: Context, **changes: Any) -> tuple[Viewer, ...]:

@@ -96,7 +96,7 @@ async def test_without_a_vendor_it_fails_visibly_and_is_mended_the_day_after_one
     leads = await found_leads(ctx, 2)
     assert await tasks.pump(ctx, 1) == 2
     images = await sql(ctx, "select source, status, reason, content from app.roof_images order by property_id, source")
-    assert [(row["source"], row["status"]) for row in images] == [("mapbox", "failed"), ("naip", "failed")] * 2
+    assert [(row["source"], row["status"]) for row in images] == [("naip", "failed")] * 2
     assert all("not connected" in row["reason"] and row["content"] is None for row in images)
     assert await outcomes(ctx) == {"failed": 2}
     assert await tasks.pump(town_ctx, 1) == 0  # asked again tomorrow, not at every sweep

@@ -366,6 +366,7 @@ permit_id: permit
 cluster_id: cluster
 $$);
 
+-- Who pays for leads reads the scores of their own: what is known of a place is what they pay for.
 -- One narrow row of numbers per place and playbook, written a million at a time: what is not known is a value (0, -1), not
 -- a null, so that it travels as fixed-width rows; views say it in words. For the same reason it has no foreign keys: a
 -- deleted place takes its score along, a deleted cluster is forgotten, by the triggers below.
@@ -383,7 +384,7 @@ create table app.property_scores (
 ) with (fillfactor = 50);  -- a new day changes nearly every row: both versions then fit on one page, and the indexes are left alone
 create index property_scores_best on app.property_scores (org_id, playbook, total_urgency_score desc, property_id) where total_urgency_score >= 60;
 select app.tenant_table('property_scores');
-create policy everybody_reads on app.property_scores for select to authenticated using (true);
+create policy broker_read on app.property_scores for select to authenticated using (exists (select 1 from app.leads l where l.org_id = property_scores.org_id and l.property_id = property_scores.property_id));
 select app.describe('property_scores', 'What the permits next door, its age, its title and its picture say about a place: the last scoring.', $$
 org_id: tenant
 playbook: whose weights
@@ -526,7 +527,7 @@ create table app.roof_images (
   constraint a_live_image_is_there check (status <> 'live' or (content is not null and license is not null))
 );
 select app.tenant_table('roof_images');
-create policy everybody_reads on app.roof_images for select to authenticated using (true);
+create policy broker_read on app.roof_images for select to authenticated using (exists (select 1 from app.leads l where l.org_id = roof_images.org_id and l.property_id = roof_images.property_id));
 select app.describe('roof_images', 'A picture of a place from above, with where it is from and what may be done with it.', $$
 org_id: tenant
 id: picture
@@ -555,7 +556,7 @@ create table app.roof_assessments (
 );
 create index roof_assessments_property on app.roof_assessments (org_id, property_id);
 select app.tenant_table('roof_assessments');
-create policy everybody_reads on app.roof_assessments for select to authenticated using (true);
+create policy broker_read on app.roof_assessments for select to authenticated using (exists (select 1 from app.leads l where l.org_id = roof_assessments.org_id and l.property_id = roof_assessments.property_id));
 select app.describe('roof_assessments', 'What a vision model saw on a picture; several models'' words stand side by side.', $$
 org_id: tenant
 id: assessment
@@ -603,7 +604,7 @@ create table app.social_proof_data (
   primary key (org_id, property_id, playbook), foreign key (org_id, property_id) references app.properties (org_id, id) on delete cascade
 );
 select app.tenant_table('social_proof_data');
-create policy everybody_reads on app.social_proof_data for select to authenticated using (true);
+create policy broker_read on app.social_proof_data for select to authenticated using (exists (select 1 from app.leads l where l.org_id = social_proof_data.org_id and l.property_id = social_proof_data.property_id));
 select app.describe('social_proof_data', 'What may be said to an owner of the work around: public facts, no names of neighbours.', $$
 org_id: tenant
 property_id: place
