@@ -58,7 +58,9 @@ async def up(
 
 @command
 async def demo(
-    playbook: Annotated[str, typer.Option(help="Whose journey: equity, renewals, roofing…")] = demo_run.Request.playbook,
+    playbook: Annotated[
+        str, typer.Option(help="Whose journey: equity, renewals, roofing…")
+    ] = demo_run.Request.playbook,
     rows: Annotated[
         int | None, typer.Option(min=1, help="Records of the town's list. Default: what the playbook's demo has.")
     ] = None,
