@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import tempfile
 import time
@@ -40,6 +41,12 @@ from penstock.core.settings import Settings
 from penstock.schema import migrate
 from penstock.town.server import Town
 from townhouse import Townhouse
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import stay to the end: no use in looking through them for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,7 @@ MASTER_KEY = "5eed" * 16
 def settings_for(where: str) -> Settings:
     plain = Settings(environment="demo", home=Path(tempfile.gettempdir()), master_key=SecretStr(MASTER_KEY))
     if where.startswith("http"):
-        pointed = assembly.pointed_at_town(plain, where, "127.0.0.1", 25)  # some of its sites answer for ever
-        return pointed.model_copy(update={"net": pointed.net.model_copy(update={"page_seconds": 5.0})})
+        return assembly.pointed_at_town(plain, where, "127.0.0.1", 25)
     at = f"127.0.0.1:{where}"
     net = Net(connect_to=at, dns_url=f"http://{at}/dns", requests_per_s_per_host=1000)
     return plain.model_copy(update={"net": net})
