@@ -47,7 +47,7 @@ ORG = onboarding.OrgProfile(
     slug="summit",
     name="Summit",
     legal_name="Summit LLC",
-    postal_address="200 Harbor Street, Tampa, FL 33602",
+    postal_address=onboarding.MADE_UP_ADDRESS,
     support_email="help@summit.example",
     support_phone="+18135550190",
     from_domain="mail.summit.example",
@@ -181,11 +181,11 @@ def showcase_of(ctx: Context, playbook: str) -> Showcase:
 
 
 async def open_shop(ctx: Context, base: str, show: Showcase) -> None:
-    """The org, three brokers and their numbers; what is there already stays, but for where our pages are."""
+    """The org, three brokers and their numbers; what is there already stays, but for where its made-up pages are."""
     seller = dataclasses.replace(ORG, name=show.seller, legal_name=f"{show.seller} LLC", public_url=base)
     await onboarding.ensure_org(ctx, ORG_ID, seller)
     async with ctx.db.tenant(ORG_ID) as db:
-        await execute(db, SQL["pages_are_at"], org_id=ORG_ID, base=base)
+        await execute(db, SQL["pages_are_at"], org_id=ORG_ID, base=base, made_up=onboarding.MADE_UP_ADDRESS)
     for index, (name, username, timezone) in enumerate(BROKERS, start=1):
         broker_id = uuid5(_NAMES, username)
         async with ctx.db.tenant(ORG_ID) as db:

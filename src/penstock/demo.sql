@@ -2,7 +2,7 @@
 select exists (select 1 from app.brokers where id = cast(:id as uuid));
 
 -- name: pages_are_at
-update app.orgs set public_url = :base where id = cast(:org_id as int) and public_url <> :base;
+update app.orgs set public_url = :base where id = cast(:org_id as int) and postal_address = :made_up and public_url <> :base;
 
 -- name: upload_done
 select exists (select 1 from app.uploads where state = 'done');

@@ -11,11 +11,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.context import Context
-from penstock.core.db import execute, many, one, rows, scalar
+from penstock.core.db import execute, many, one, rows
 from penstock.core.sqlfile import load
 from penstock.playbook import Playbook
 
 SQL = load(__package__, "onboarding.sql")
+MADE_UP_ADDRESS = "200 Harbor Street, Tampa, FL 33602"
+"""Where the org of the town lives. Nobody may be written to in its name; a real profile takes its place."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +57,19 @@ class BrokerProfile:
 
 
 async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
-    """Make the org with campaigns, prices and caps of every playbook if it is not there; gives True if it was made.
+    """Make the org with campaigns, prices and caps of every playbook; gives False if a real one is there already.
 
-    One that a first import made without a postal address, and that therefore may write to nobody, becomes this one.
+    One that a first import made without a postal address, or that lives where the town's org lives, and that therefore
+    may write to nobody, becomes this one.
     """
+    columns = {**_columns(profile), "alert_secret_sealed": _sealed(ctx, org_id, profile.alert_secret)}
     async with ctx.db.owner() as db:
-        await execute(db, SQL["complete_org"], org_id=org_id, **_columns(profile))
-        known = await scalar(db, SQL["org_exists"], org_id=org_id)
-        if not known:
-            await execute(
-                db,
-                SQL["insert_org"],
-                org_id=org_id,
-                alert_secret_sealed=_sealed(ctx, org_id, profile.alert_secret),
-                **_columns(profile),
-            )
+        done = await execute(db, SQL["complete_org"], org_id=org_id, made_up=MADE_UP_ADDRESS, **columns)
+        done += await execute(db, SQL["insert_org"], org_id=org_id, **columns)
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["insert_key_version"], version=ctx.sealer.current)
     await ensure_playbooks(ctx, org_id)
-    return not known
+    return bool(done)
 
 
 async def ensure_playbooks(ctx: Context, org_id: int) -> None:

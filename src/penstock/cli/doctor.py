@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from penstock import assembly
+from penstock import assembly, onboarding
 from penstock.cli.output import Code, Json, answers, command, escape, print_json
 from penstock.core import clock, embedded
 from penstock.core.db import Database, one, rows, scalar
@@ -55,7 +55,8 @@ async def examine(settings: Settings) -> list[Finding]:
             findings += [await check(db) for check in DATABASE_CHECKS]
             if not any(f.state == "fail" for f in findings if f.check == "schema"):
                 findings += [await check(db) for check in WORK_CHECKS]
-                findings.append(await tenants(db, environment=settings.environment))
+                findings.append(await tenants(db, reaches_people=_reaches_people(settings)))
+                findings.append(await places(db, in_town=not _reaches_people(settings)))
     except (DBAPIError, psycopg.Error, OSError, PenstockError, ValueError) as error:
         said = str(error).strip().splitlines()[0]
         findings.append(Finding("database", "fail", said, "check DATABASE_URL, or unset it to use the embedded server"))
@@ -195,20 +196,41 @@ async def drift(db: AsyncConnection) -> Finding:
     )
 
 
+def _reaches_people(settings: Settings) -> bool:
+    """Whether what is sent goes to people, and not to a town."""
+    return settings.vendors.any_connected or settings.environment == "production"
+
+
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
-async def tenants(db: AsyncConnection, *, environment: str) -> Finding:
-    """Whether there is a tenant, and in production one whose name and address may be shown to people."""
+async def tenants(db: AsyncConnection, *, reaches_people: bool) -> Finding:
+    """Whether there is a tenant, and one whose name and address may be shown to people."""
     found = await rows(db, SQL["tenants"])
     if not found:
         return Finding("tenant", "note", "none yet; the first command makes a local one")
-    unset = [row["slug"] for row in found if not row["postal_address"].strip()]
-    if unset:
-        state: Literal["warn", "note"] = "warn" if environment == "production" else "note"
-        fix = "set legal_name and postal_address in app.orgs before any message goes out"
+    if made_up := [row["slug"] for row in found if row["postal_address"] == onboarding.MADE_UP_ADDRESS]:
+        state: Literal["fail", "warn", "note"] = "fail" if reaches_people else "note"
+        fix = "run: penstock org add with your own name and address; they take the place of the made-up ones"
+        return Finding("tenant", state, f"{', '.join(made_up)} has the town's made-up name and address", fix)
+    if unset := [row["slug"] for row in found if not row["postal_address"].strip()]:
+        state = "warn" if reaches_people else "note"
+        fix = "run: penstock org add with its legal name and postal address, before any message goes out"
         return Finding("tenant", state, f"{', '.join(unset)} has no legal name and address", fix)
     return Finding("tenant", "ok", ", ".join(row["slug"] for row in found))
+
+
+async def places(db: AsyncConnection, *, in_town: bool) -> Finding:
+    """Whether places wait for their coordinates."""
+    count = await scalar(db, SQL["unlocated"])
+    if not count:
+        return Finding("places", "ok", "none waits for its coordinates")
+    fix = (
+        "connect a vendor: penstock up then runs without the town, whose coordinates are invented and not written down"
+        if in_town
+        else "a worker looks them up; penstock status shows how far it is"
+    )
+    return Finding("places", "note", f"{count} without coordinates wait for the geocoder", fix)
 
 
 async def workers(db: AsyncConnection) -> Finding:

@@ -27,6 +27,9 @@ select clock_timestamp();
 -- name: tenants
 select slug, postal_address from app.orgs order by id;
 
+-- name: unlocated
+select count(*) from app.geocoding_due;
+
 -- name: workers
 select count(*) from app.workers where stopped_at is null and last_seen_at > clock_timestamp() - interval '2 minutes';
 
