@@ -132,7 +132,7 @@ def test_the_leading_reason_reads_as_a_roofer_would_say_it() -> None:
     assert [reason.sentence for reason in verdict.reasons] == [
         "4 re-roofs within 500 ft since March, yours is the same age",
         "The roof is 21 years old if it is the first (built 2003)",
-        "The nearest re-roof is 84 ft away",
+        "The nearest re-roof is about 80 ft away",
         "6 re-roofs in the same subdivision",
         "At work close by: Summit Exteriors and 1 other",
     ]

@@ -55,6 +55,16 @@ def test_the_page_is_one_page_of_pdf_with_its_links() -> None:
     assert uris == {LINKS.page, LINKS.stop, LINKS.consent, LINKS.booking}
 
 
+def test_large_numbers_are_told_in_threes_and_a_seller_that_is_not_known_is_not_named() -> None:
+    content = content_of(permits_within_500ft=1200, permits_within_quarter_mile=12345, legal_name="Local installation")
+    content["seller"]["postal_address"] = " "
+    told = html.fromstring(page.html(content, LINKS)).text_content()
+    for words in (told, words_of(paper.pdf(content, LINKS))[1]):
+        assert "1,200 re-roofs were permitted within 500 ft" in words and "12,345" in words and "12345" not in words
+        assert "Made for" not in words and " by Local" not in words
+    assert "by Harbor" in view(content_of(legal_name="Harbor LLC"), LINKS)["by"]
+
+
 def test_the_same_content_gives_the_same_bytes() -> None:
     assert paper.pdf(content_of(), LINKS) == paper.pdf(content_of(), LINKS)
 

@@ -108,6 +108,10 @@ async def test_a_bad_link_opens_nothing_and_a_withdrawn_report_says_so(
     for bad in (token[:-1] + ("A" if token[-1] != "A" else "B"), token[:-4], "x", "é", token.swapcase()):
         for path in (f"/r/{bad}", f"/r/{bad}.pdf", f"/r/{bad}/consent"):
             assert (await client.get(path)).status_code == 404, path
+    nowhere = await client.get(f"{url}/zzz")
+    assert nowhere.status_code == 404 and "There is no such page" in nowhere.text
+    assert [(await client.head(url + end)).status_code for end in ("", ".pdf", "/stop", "/zzz")] == [200, 200, 303, 404]
+    assert (await report(ctx))["opened_count"] == 0, "who asks for the head alone has not seen the page"
     async with ctx.db.tenant(1) as db:
         await execute(db, text("update app.property_reports set withdrawn_at = app.now()"))
     assert [(await client.get(url + end)).status_code for end in ("", ".pdf", "/book")] == [410, 410, 404]

@@ -9,7 +9,7 @@ from penstock.contagion.arrays import Reach
 from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
 from penstock.contagion.load import Loaded, load
 from penstock.contagion.passes import Scored, rescore, score_due
-from penstock.contagion.reasons import Reason, Verdict
+from penstock.contagion.reasons import Reason, Verdict, rounded_feet
 from penstock.contagion.score import Known, Tier, Weights
 from penstock.contagion.states import BOXES
 from penstock.contagion.verdicts import verdicts
@@ -32,6 +32,7 @@ __all__ = [
     "flaws",
     "load",
     "rescore",
+    "rounded_feet",
     "score_due",
     "verdicts",
 ]

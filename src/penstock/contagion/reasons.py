@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from math import isfinite
 from typing import Any
 
 from penstock.contagion.arrays import Reach
@@ -101,9 +102,13 @@ class Teller:
 
     def _further(self, felt: Any, points: float) -> list[Reason]:
         found = []
-        if felt["near"]:
+        if felt["near"] and isfinite(felt["nearest_ft"]):
             found.append(
-                Reason("NEXT_DOOR", f"The nearest {self.words.one} is {felt['nearest_ft']:.0f} ft away", points / 2)
+                Reason(
+                    "NEXT_DOOR",
+                    f"The nearest {self.words.one} is about {rounded_feet(felt['nearest_ft']):,} ft away",
+                    points / 2,
+                )
             )
         if felt["same_subdivision"]:
             counted = self._counted(int(felt["same_subdivision"]))
@@ -149,7 +154,7 @@ class Teller:
         return found
 
     def _counted(self, number: int) -> str:
-        return f"{number} {self.words.one if number == 1 else self.words.many}"
+        return f"{number:,} {self.words.one if number == 1 else self.words.many}"
 
     def _window(self) -> str:
         count = round(self.reach.window_days / 365.25)
@@ -174,5 +179,10 @@ def _sources(felt: Any, scored: Any) -> tuple[str, ...]:
     return tuple(name for name, used in named.items() if used)
 
 
+def rounded_feet(feet: float) -> int:
+    """Feet as one says them: to ten, and at least ten."""
+    return max(10, 10 * round(float(feet) / 10))
+
+
 def _feet(feet: float) -> str:
-    return {1320.0: "a quarter mile", 2640.0: "half a mile", 5280.0: "a mile"}.get(feet, f"{feet:g} ft")
+    return {1320.0: "a quarter mile", 2640.0: "half a mile", 5280.0: "a mile"}.get(feet, f"{feet:,g} ft")

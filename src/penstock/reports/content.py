@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from penstock.contagion import Known, Reach, Tier, Weights
+from penstock.contagion import Known, Reach, Tier, Weights, rounded_feet
 
 VERSION = 1
 DAYS = "days"  # the key whose values move from day to day and make no new report
@@ -125,7 +125,7 @@ def counts(maker: Maker, row: Mapping[Any, Any]) -> dict[str, Any]:
         "window": window(maker.reach.window_days),
         "since": month(row["since"]) if row["permits_within_500ft"] else None,
         "contractors": row["contractor_count"] if row["permits_within_500ft"] else 0,
-        "nearest_feet": rounded(row["nearest_permit_ft"]) if near else None,
+        "nearest_feet": rounded_feet(row["nearest_permit_ft"]) if near else None,
         "nearest_month": month(row["nearest_on"]) if near and row["nearest_on"] else None,
     }
 
@@ -138,16 +138,16 @@ def social_proof(words: Mapping[str, str], counted: Mapping[str, Any]) -> str | 
         return None
     since = f"since {counted['since']}" if ring is block else f"in the last {counted['window']}"
     number, one = ring["count"], ring["count"] == 1
-    what = f"{number} {words['one']} was" if one else f"{number} {words['many']} were"
+    what = f"{number} {words['one']} was" if one else f"{number:,} {words['many']} were"
     sentence = f"{what} permitted {ring['within']} {since}"
     if ring is block and counted["contractors"] > 1:
-        sentence += f", by {counted['contractors']} different contractors"
+        sentence += f", by {counted['contractors']:,} different contractors"
     return f"{sentence}; {_nearest(counted, one=one)}."
 
 
 def _nearest(counted: Mapping[str, Any], *, one: bool) -> str:
     when = f", in {counted['nearest_month']}" if counted["nearest_month"] else ""
-    return f"{'it is' if one else 'the nearest is'} about {counted['nearest_feet']} ft away{when}"
+    return f"{'it is' if one else 'the nearest is'} about {counted['nearest_feet']:,} ft away{when}"
 
 
 def meaning(words: Mapping[str, str], row: Mapping[Any, Any], counted: Mapping[str, Any]) -> list[str]:
@@ -259,11 +259,6 @@ def long_day(day: str | None) -> str:
     return f"{date.fromisoformat(day):%B} {date.fromisoformat(day).day}, {date.fromisoformat(day).year}" if day else ""
 
 
-def rounded(feet: float) -> int:
-    """Feet as one says them: to ten, and at least ten."""
-    return max(10, 10 * round(feet / 10))
-
-
 def rings(reach: Reach) -> tuple[float, float, float]:
     """Feet of the three circles that are counted in."""
     return reach.near_ft, reach.block_ft, reach.area_ft
@@ -271,13 +266,13 @@ def rings(reach: Reach) -> tuple[float, float, float]:
 
 def short(feet: float) -> str:
     """A distance in as few letters as it can be told in: `¼ mile`."""
-    return {1320.0: "¼ mile", 2640.0: "½ mile", 5280.0: "1 mile"}.get(feet, f"{feet:g} ft")
+    return {1320.0: "¼ mile", 2640.0: "½ mile", 5280.0: "1 mile"}.get(feet, f"{feet:,g} ft")
 
 
 def distance(feet: float) -> str:
     """A distance as one says it: `within a quarter mile`."""
     known = {1320.0: "a quarter mile", 2640.0: "half a mile", 5280.0: "a mile"}
-    return f"within {known.get(feet, f'{feet:g} ft')}"
+    return f"within {known.get(feet, f'{feet:,g} ft')}"
 
 
 def window(days: int) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from penstock.core.access import Caller, allow
@@ -20,7 +20,7 @@ from penstock.core.errors import InvalidInput, NotAllowed, NotFound
 from penstock.reports import page, service
 from penstock.reports.firm import Firm, set_firm
 from penstock.reports.links import read_token, report_link
-from penstock.reports.service import SQL, Shown, Where
+from penstock.reports.service import SQL, Shown
 
 router = APIRouter()
 log = structlog.get_logger()
@@ -30,31 +30,33 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
 }
+LOOK = ["GET", "HEAD"]
 PDF = "application/pdf"
 Reader = Annotated[Caller, allow("leads:read")]
 Writer = Annotated[Caller, allow("leads:write")]
 
 
-@router.get("/r/{token}.pdf", include_in_schema=False)
+@router.api_route("/r/{token}.pdf", methods=LOOK, include_in_schema=False)
 async def report_on_paper(token: str, ctx: Ctx) -> Response:
     """The report as one page of PDF."""
     found = await _find(ctx, token)
     return await _paper(ctx, *found) if found[1] else _gone(found[0] != 0)
 
 
-@router.get("/r/{token}", include_in_schema=False)
-async def report_page(token: str, ctx: Ctx) -> Response:
+@router.api_route("/r/{token}", methods=LOOK, include_in_schema=False)
+async def report_page(token: str, request: Request, ctx: Ctx) -> Response:
     """The report as a page. Counted; nothing else follows from it, because mail scanners open links too."""
     org_id, shown = await _find(ctx, token)
     if shown is None:
         return _gone(org_id != 0)
-    async with ctx.db.tenant(org_id) as db:
-        await service.note_opened(db, org_id, shown.id)
+    if request.method == "GET":
+        async with ctx.db.tenant(org_id) as db:
+            await service.note_opened(db, org_id, shown.id)
     return _html(shown.as_html())
 
 
-@router.get("/r/{token}/{where}", include_in_schema=False)
-async def report_leads_to(token: str, where: Where, ctx: Ctx) -> Response:
+@router.api_route("/r/{token}/{where}", methods=LOOK, include_in_schema=False)
+async def report_leads_to(token: str, where: str, ctx: Ctx) -> Response:
     """Where a link of the report leads now: a live consent page, the calendar, the way out. Asks nothing."""
     try:
         org_id, report_id = read_token(ctx, token)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -24,7 +24,6 @@ from penstock.reports.view import Image, Links
 SQL = load(__package__)
 LARGEST_PICTURE = 250_000  # bytes; a larger one is left out
 LASTS_A_WHILE = timedelta(minutes=30)  # a consent link must still be good for the time it takes to fill in its page
-Where = Literal["consent", "book", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,8 @@ async def note_opened(db: AsyncConnection, org_id: int, report_id: UUID) -> None
         await journey.announce(db, org_id, [event])
 
 
-async def way(ctx: Context, db: AsyncConnection, org_id: int, report_id: UUID, where: Where) -> str:
-    """Where a link of a report leads now. Raises NotFound.
+async def way(ctx: Context, db: AsyncConnection, org_id: int, report_id: UUID, where: str) -> str:
+    """Where a link of a report (`consent`, `book` or `stop`) leads now. Raises NotFound.
 
     The consent link of the lead's mails is given again as long as it is good, so that opening a report ends none.
     """

@@ -40,6 +40,7 @@ def view(content: Mapping[str, Any], links: Links) -> dict[str, Any]:
     map_title = _map_title(content)
     return {
         **{key: content[key] for key in SAID},
+        "rings": [{**ring, "shown": f"{ring['count']:,}"} for ring in content["counts"]["rings"]],
         "title": title,
         "place": _town(place),
         "made": [made.year, made.month, made.day],
@@ -50,7 +51,7 @@ def view(content: Mapping[str, Any], links: Links) -> dict[str, Any]:
         "map_title": map_title,
         "legend": [{"name": name, "colour": COLOURS[name], "label": label} for name, _, label in AGES],
         "sources": _sources(content),
-        "by": f"Made for {contractor['name']} by {seller['legal_name']}, {seller['postal_address']}.",
+        "by": _by(contractor, seller),
         "privacy": "Only you were sent this link. No name of yours is on this page.",
         "stop": links.stop,
         "page": links.page,
@@ -69,7 +70,7 @@ def caption(picture: Mapping[str, Any]) -> str:
 
 def _map_title(content: Mapping[str, Any]) -> str:
     words, rings = content["words"], content["counts"]["rings"]
-    told = ", ".join(f"{ring['count']} {ring['within']}" for ring in rings)
+    told = ", ".join(f"{ring['count']:,} {ring['within']}" for ring in rings)
     return f"Map of {words['many']} permitted around the home: {told}"
 
 
@@ -82,6 +83,12 @@ def _license(contractor: Mapping[str, Any]) -> str | None:
     if not contractor["license_number"]:
         return None
     return " ".join(filter(None, (contractor["license_state"], "license", contractor["license_number"])))
+
+
+def _by(contractor: Mapping[str, Any], seller: Mapping[str, Any]) -> str:
+    """Who made the page; nothing as long as the seller has not said who it is."""
+    who, where = seller["legal_name"].strip(), seller["postal_address"].strip()
+    return f"Made for {contractor['name']} by {who}, {where}." if who and where else ""
 
 
 def _sources(content: Mapping[str, Any]) -> str:
