@@ -19,6 +19,7 @@ from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import rows
 from penstock.core.errors import InvalidInput
+from penstock.permits import tasks as permits
 from penstock.playbook import Playbook
 
 DUE = "select coalesce(sum(items), 0) from app.contagion_due"
@@ -49,6 +50,29 @@ async def test_a_first_pass_scores_every_place_with_coordinates(ctx: Context, bo
     assert (found[2]["by_permit"], found[2]["fresh"], found[2]["total_urgency_score"]) == (True, True, 0)
     assert [found[id]["known"] & 1 for id in (1, 3)] == [1, 0]  # no permits of Elsewhere are on record
     assert await value(ctx, DUE) == 0
+
+
+async def test_a_permit_without_coordinates_is_felt_around_its_place_and_gives_the_place_its_age(
+    ctx: Context, book: Playbook
+) -> None:
+    await fill(ctx, [place(1, 0, 0), place(2, 0, 1), place(3, 60, 60)], [permit(9, 30, 30)])
+    await score_due(ctx, 1, book)
+    await fill(ctx, [], [permit(7, 0, 0, lat=None, lng=None)])
+    await change(ctx, "update app.building_permits set addr_hash = 'h1' where id = 7")
+    await permits.pump(ctx, 1)
+    assert not (await score_due(ctx, 1, book)).full
+    found = await scores(ctx)
+    assert (found[1]["by_permit"], found[1]["fresh"], found[1]["permits_within_500ft"]) == (True, True, 0)
+    assert (found[2]["nearest_permit_id"], found[2]["permits_within_100ft"]) == (7, 1)
+    await change(
+        ctx, "update app.properties p set lat = f.lat, lng = f.lng from app.properties f where p.id = 1 and f.id = 3"
+    )
+    await permits.pump(ctx, 1)
+    assert not (await score_due(ctx, 1, book)).full
+    moved = await scores(ctx)
+    assert (moved[2]["permits_within_500ft"], moved[3]["nearest_permit_id"]) == (0, 7)
+    await score_due(ctx, 1, book, full=True)
+    assert await scores(ctx) == moved
 
 
 async def test_what_did_not_change_is_not_written_again(ctx: Context, book: Playbook) -> None:

@@ -89,6 +89,36 @@ async def test_a_place_that_gets_coordinates_later_gives_its_permit_another_chan
     assert await match_of(ctx, permit) == (place, "nearest")
 
 
+SPOT = text("select property_id, round((lat - 36.16)::numeric, 3)::float8 as north, at_place from app.building_permits")
+MOVE = text("update app.properties set lat = 36.16 + cast(:north as float8), lng = :lng where id = :id")
+
+
+async def test_a_permit_without_coordinates_stands_where_its_place_does_as_long_as_it_is_of_it(ctx: Context) -> None:
+    await add(ctx, PERMIT, "12 Elm St", apn="0012")
+    place = await add(ctx, PLACE, "12 Elm St", apn="0012")
+    changes = (
+        (None, None, (place, None, False)),
+        (0.001, -86.78, (place, 0.001, True)),
+        (0.002, -86.78, (place, 0.002, True)),
+        (None, None, (place, None, False)),
+        (0.003, -86.78, (place, 0.003, True)),
+    )
+    for north, lng, stands in changes:
+        async with ctx.db.tenant(1) as db:
+            await execute(db, MOVE, id=place, north=north, lng=lng)
+        await pump(ctx, 1)
+        async with ctx.db.tenant(1) as db:
+            (found,) = await rows(db, SPOT)
+        assert tuple(found.values()) == stands
+        assert await due(ctx) == 0
+    async with ctx.db.tenant(1) as db:
+        await execute(db, text("update app.properties set apn = '0099', addr_hash = 'other'"))
+    await pump(ctx, 1)
+    async with ctx.db.tenant(1) as db:
+        (found,) = await rows(db, SPOT)
+    assert tuple(found.values()) == (None, None, False)
+
+
 async def test_a_place_that_makes_a_match_doubtful_takes_it_back(ctx: Context) -> None:
     permit = await add(ctx, PERMIT, "30 Ash St", north_ft=0, zip="37201")
     await add(ctx, PLACE, "32 Ash St", north_ft=8, zip=None)
@@ -164,11 +194,12 @@ async def test_what_is_found_does_not_hang_on_the_order_of_arrival(
         await add(ctx, PLACE, line, apn=apn, north_ft=north_ft)
         await pump(ctx, 1)
     await pump(ctx, 1)
-    keys = "id, state, county, apn, addr_hash, api.normalize_street(address_line1) as street, lat, lng"
+    keys = "id, state, county, apn, addr_hash, api.normalize_street(address_line1) as street"
+    own = "case when not at_place then lat end as lat, case when not at_place then lng end as lng"
     async with ctx.db.tenant(1) as db:
-        places = [tasks._place(row) for row in await rows(db, text(f"select {keys} from app.properties"))]
+        places = [tasks._place(row) for row in await rows(db, text(f"select {keys}, lat, lng from app.properties"))]
         asked = await rows(
-            db, text(f"select {keys}, addr_hash_city, property_id from app.building_permits order by id")
+            db, text(f"select {keys}, {own}, addr_hash_city, property_id from app.building_permits order by id")
         )
     expected = permits.Properties(places).match([tasks._place(row) for row in asked])
     assert [row["property_id"] for row in asked] == [match.property_id for match in expected]

@@ -77,6 +77,7 @@ class PermitWhole(PermitLine):
     applied_on: date | None
     issued_on: date | None
     completed_on: date | None
+    at_place: bool = Field(description="the source gave no coordinates: these are those of its place")
     county: str | None
     apn: str | None
     subdivision: str | None

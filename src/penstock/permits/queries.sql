@@ -58,7 +58,9 @@ on conflict (org_id, source, source_id) do update
    set permit_number = excluded.permit_number, work = excluded.work, is_final = excluded.is_final, type_raw = excluded.type_raw, work_raw = excluded.work_raw, description = excluded.description,
        status = excluded.status, applied_on = excluded.applied_on, issued_on = excluded.issued_on, completed_on = excluded.completed_on, value_cents = excluded.value_cents,
        address_line1 = excluded.address_line1, city = excluded.city, state = excluded.state, postal_code = excluded.postal_code, county = excluded.county, apn = excluded.apn,
-       addr_hash = excluded.addr_hash, addr_hash_city = excluded.addr_hash_city, lat = excluded.lat, lng = excluded.lng, subdivision_id = excluded.subdivision_id, contractor_id = excluded.contractor_id,
+       addr_hash = excluded.addr_hash, addr_hash_city = excluded.addr_hash_city,
+       lat = case when excluded.lat is null and b.at_place then b.lat else excluded.lat end, lng = case when excluded.lat is null and b.at_place then b.lng else excluded.lng end,
+       at_place = excluded.lat is null and b.at_place, subdivision_id = excluded.subdivision_id, contractor_id = excluded.contractor_id,
        contractor_name = excluded.contractor_name, contractor_phone_sealed = excluded.contractor_phone_sealed, owner_name_sealed = excluded.owner_name_sealed,
        source_url = excluded.source_url, raw_sealed = excluded.raw_sealed, content_hash = excluded.content_hash, verified = excluded.verified,
        upload_id = excluded.upload_id, row_number = excluded.row_number, scraped_at = excluded.scraped_at, updated_at = excluded.updated_at;
@@ -127,7 +129,7 @@ select pg_advisory_unlock(hashtextextended('permits.pull/' || cast(:source as te
 
 -- name: claim
 -- Neighbours together: they are looked for in the same cells of the map.
-select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, api.normalize_street(b.address_line1) as street, b.lat, b.lng
+select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, api.normalize_street(b.address_line1) as street, case when not b.at_place then b.lat end as lat, case when not b.at_place then b.lng end as lng
   from app.building_permits b where b.matched_at is null
  order by b.grid_cell nulls last, b.id limit :limit for update skip locked;
 
@@ -160,7 +162,7 @@ update app.building_permits set matched_at = null where matched_at is not null;
 
 -- name: concerned
 -- Permits that are decided, and share a key or a cell of the map with one of these places, or belong to one.
-select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, cast(null as text) as street, b.lat, b.lng, b.property_id
+select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, cast(null as text) as street, case when not b.at_place then b.lat end as lat, case when not b.at_place then b.lng end as lng, b.property_id
   from app.building_permits b
  where b.matched_at is not null
    and (b.addr_hash = any(cast(:hashes as text[])) or b.addr_hash_city = any(cast(:hashes as text[])) or (b.state = any(cast(:states as text[])) and b.apn = any(cast(:apns as text[])))
@@ -170,9 +172,14 @@ select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, cast(null 
 update app.building_permits set matched_at = null where id = any(cast(:ids as bigint[]));
 
 -- name: decide
-update app.building_permits b set property_id = d.property_id, matched_by = d.matched_by, unmatched_reason = d.reason, matched_at = app.now()
+-- A permit whose source gave no coordinates has those of its place.
+update app.building_permits b
+   set property_id = d.property_id, matched_by = d.matched_by, unmatched_reason = d.reason, matched_at = app.now(),
+       lat = case when b.lat is null or b.at_place then p.lat else b.lat end, lng = case when b.lat is null or b.at_place then p.lng else b.lng end,
+       at_place = (b.lat is null or b.at_place) and p.lat is not null
   from unnest(cast(:ids as bigint[]), cast(:property_ids as bigint[]), cast(:hows as text[]), cast(:reasons as text[])) d(id, property_id, matched_by, reason)
- where b.id = d.id;
+  left join app.properties p on p.org_id = cast(:org_id as int) and p.id = d.property_id and p.lat is not null and p.lng is not null
+ where b.org_id = cast(:org_id as int) and b.id = d.id;
 
 -- name: listed
 -- Newest first, from behind the given permit on.
@@ -186,7 +193,7 @@ select b.id, b.source, b.permit_number, b.work, b.is_final, b.permit_date, b.sta
 
 -- name: shown
 select b.id, b.source, b.source_id, b.permit_number, b.work, b.is_final, b.type_raw, b.work_raw, b.description, b.status, b.applied_on, b.issued_on, b.completed_on, b.permit_date, b.value_cents,
-       b.address_line1, b.city, b.state, b.postal_code, b.county, b.apn, b.lat, b.lng, s.name as subdivision, b.contractor_id, b.contractor_name, b.source_url,
+       b.address_line1, b.city, b.state, b.postal_code, b.county, b.apn, b.lat, b.lng, b.at_place, s.name as subdivision, b.contractor_id, b.contractor_name, b.source_url,
        b.property_id, b.matched_by, b.unmatched_reason, b.matched_at, b.verified, b.upload_id, b.row_number, b.scraped_at, b.created_at, b.updated_at
   from app.building_permits b left join app.subdivisions s on s.org_id = b.org_id and s.id = b.subdivision_id
  where b.id = :id;

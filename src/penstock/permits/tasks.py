@@ -67,6 +67,7 @@ async def _decide_batch(db: AsyncConnection, org_id: int) -> int:
     await execute(
         db,
         SQL["decide"],
+        org_id=org_id,
         ids=[match.permit_id for match in matches],
         property_ids=[match.property_id for match in matches],
         hows=[match.how for match in matches],

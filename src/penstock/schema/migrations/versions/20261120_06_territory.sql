@@ -135,7 +135,7 @@ create table app.building_permits (
   work text not null, is_final boolean not null default false, type_raw text, work_raw text, description text, status text,
   applied_on date, issued_on date, completed_on date, permit_date date generated always as (coalesce(issued_on, applied_on, completed_on)) stored,
   value_cents bigint check (value_cents >= 0), address_line1 text, city text, state text not null check (state ~ '^[A-Z]{2}$'), postal_code text, county text, apn text, addr_hash text, addr_hash_city text,
-  lat double precision, lng double precision, grid_cell bigint generated always as (app.grid_cell(lat, lng)) stored, subdivision_id int,
+  lat double precision, lng double precision, at_place boolean not null default false, grid_cell bigint generated always as (app.grid_cell(lat, lng)) stored, subdivision_id int,
   contractor_id int, contractor_name text, contractor_phone_sealed text, owner_name_sealed text, source_url text, raw_sealed text, content_hash text not null,
   property_id bigint, matched_by text check (matched_by in ('parcel', 'address', 'nearest')), unmatched_reason text, matched_at timestamptz,
   version int not null default 1,
@@ -145,7 +145,8 @@ create table app.building_permits (
   foreign key (org_id, contractor_id) references app.contractors (org_id, id), foreign key (org_id, upload_id) references app.uploads (org_id, id),
   constraint permit_coordinates_are_on_earth check (lat between -90 and 90 and lng between -180 and 180),
   constraint a_permit_has_a_day check (coalesce(issued_on, applied_on, completed_on) is not null),
-  constraint a_match_says_how check ((property_id is null) = (matched_by is null))
+  constraint a_match_says_how check ((property_id is null) = (matched_by is null)),
+  constraint borrowed_coordinates_are_there check (not at_place or (lat is not null and lng is not null))
 );
 create index building_permits_grid on app.building_permits (org_id, grid_cell) where grid_cell is not null;
 create index building_permits_city on app.building_permits (org_id, state, city);
@@ -187,6 +188,7 @@ addr_hash: hash of the normalised address (api.compute_addr_hash)
 addr_hash_city: the same without the ZIP: what a list without ZIPs says of the place
 lat: degrees, WGS84
 lng: degrees, WGS84
+at_place: the source gave no coordinates; these are those of the place it is about
 grid_cell: cell of the map, from the coordinates
 subdivision_id: development
 contractor_id: who does the work
@@ -209,16 +211,18 @@ created_at: first read
 updated_at: last change
 $$);
 grant select (org_id, id, source, source_id, permit_number, work, is_final, type_raw, work_raw, description, status, applied_on, issued_on, completed_on, permit_date, value_cents, address_line1, city, state, postal_code,
-  county, apn, addr_hash, addr_hash_city, lat, lng, grid_cell, subdivision_id, contractor_id, contractor_name, source_url, property_id, matched_by, unmatched_reason, matched_at, version, verified, upload_id, row_number, scraped_at, created_at, updated_at) on app.building_permits to authenticated;
+  county, apn, addr_hash, addr_hash_city, lat, lng, at_place, grid_cell, subdivision_id, contractor_id, contractor_name, source_url, property_id, matched_by, unmatched_reason, matched_at, version, verified, upload_id, row_number, scraped_at, created_at, updated_at) on app.building_permits to authenticated;
 
--- A permit that changes what its neighbours feel counts up; a new address or place is looked up again.
+-- A permit that changes what its neighbours feel counts up; a new address or place is looked up again, but for coordinates that
+-- it has from its place: they follow from where it was looked up.
 create function app.count_permit_version() returns trigger language plpgsql set search_path = app, pg_catalog as $$
 begin
   if (old.work, old.applied_on, old.issued_on, old.completed_on, old.value_cents, old.lat, old.lng, old.subdivision_id, old.contractor_id, old.property_id)
      is distinct from (new.work, new.applied_on, new.issued_on, new.completed_on, new.value_cents, new.lat, new.lng, new.subdivision_id, new.contractor_id, new.property_id) then
     new.version := old.version + 1;
   end if;
-  if (old.state, old.county, old.apn, old.addr_hash, old.lat, old.lng) is distinct from (new.state, new.county, new.apn, new.addr_hash, new.lat, new.lng) then
+  if (old.state, old.county, old.apn, old.addr_hash, case when not old.at_place then old.lat end, case when not old.at_place and old.lat is not null then old.lng end)
+     is distinct from (new.state, new.county, new.apn, new.addr_hash, case when not new.at_place then new.lat end, case when not new.at_place and new.lat is not null then new.lng end) then
     new.matched_at := null;
   end if;
   return new;
