@@ -68,6 +68,8 @@ def test_a_street_is_scored_drawn_and_looked_back_at(penstock: Any, tmp_path: Pa
     )
     assert (drawn["permits"], drawn["clusters"], drawn["by_cell"]) == (7, 1, True)
     assert (tmp_path / "map.svg").read_text("utf-8").startswith("<svg")
+    today = json.loads(penstock("map", "--out", str(tmp_path / "today.svg"), "--json").stdout)
+    assert (today["permits"], today["by_cell"]) == (8, False)
     chart = str(tmp_path / "lift.svg")
     told = penstock("backtest", "--as-of", "2024-06-01", "--days", "200", "--chart", chart).stdout
     assert "too few" in told and "total score" in told
