@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from imagery_cast import book, change, desk, faults, found_leads, sql, truth, viewers
+from imagery_cast import PICTURES, book, change, desk, faults, found_leads, sql, truth, viewers
 
 from ground import START
 from penstock.core import clock, workers
@@ -87,6 +87,30 @@ async def test_what_a_town_makes_is_synthetic_and_counts_for_nothing(town_ctx: C
     assert await sql(ctx, "select id, version from app.properties order by id") == before
     async with ctx.db.tenant(1) as db:
         assert [await live_photo(db, 1, place) for place in leads] == [None] * 4
+
+
+async def test_what_a_stand_in_looked_at_is_looked_at_again_once_real_vendors_are_connected(
+    town_ctx: Context, town: Town
+) -> None:
+    ctx = town_ctx
+    await found_leads(ctx, 3)
+    await faults(town, naip={"web_page": 1.0})
+    stand_in = desk(ctx, live=False, pictures=PICTURES[:1])
+    assert await tasks.look_at_all(ctx, stand_in) == 3
+    assert await outcomes(ctx) == {"failed": 3}
+    await faults(town)
+    with clock.held_at(START + timedelta(days=1, minutes=1)):
+        assert await tasks.look_at_all(ctx, desk(ctx, live=False)) == 3
+        ended = await outcomes(ctx)
+        assert ended.keys() <= {"assessed", "pictured"}
+        assert await tasks.look_at_all(ctx, desk(ctx, live=False)) == 0
+        assert await tasks.look_at_all(ctx, desk(ctx)) == 3, "due at once for those who are real"
+        assert await tasks.look_at_all(ctx, desk(ctx)) == 0
+    assert await outcomes(ctx) == ended
+    live = "select source, status from app.roof_images where content is not null order by property_id, source"
+    assert {row["status"] for row in await sql(ctx, live)} == {"live"}
+    bought = await sql(ctx, "select vendor, count(*) from app.vendor_calls where operation = 'assess' group by 1")
+    assert {row["count"] for row in bought} == {6}, "no stand-in's word is taken for a vendor's"
 
 
 async def test_without_a_vendor_it_fails_visibly_and_is_mended_the_day_after_one_is_connected(

@@ -95,6 +95,9 @@ async def test_a_broker_sees_pictures_of_their_own_places_only(ctx: Context, cli
         assert (await client.get(address, headers=cast.headers("Carl"))).status_code == 404
         assert (await client.get(address)).status_code == 401
     assert (await client.get(f"{path}/999/content", headers=cast.headers("Bea"))).status_code == 404
+    endless = 10**23
+    for senseless in (f"/v1/properties/{endless}/imagery", f"{path}/{endless}/content"):
+        assert (await client.get(senseless, headers=cast.headers("Bea"))).status_code == 422
 
 
 class Blindfolded:
@@ -164,6 +167,8 @@ def test_the_commands_look_and_tell_what_they_saw_as_what_it_is(
     status = json.loads(penstock("status", "--json"))
     assert {row["status"] for row in status["images"]} == {"synthetic"}
     assert {row["vendor"]: row["bought"] for row in status["spent"]} == {"naip": 0, "openai": 1}
+    for senseless in ("show", "look"):
+        penstock(senseless, "9" * 30, expect=2)
     assert "no playbook of places" in penstock("look", str(place), "--playbook", "equity", expect=2)
 
 

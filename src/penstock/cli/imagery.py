@@ -55,7 +55,7 @@ async def imagery_show(
 ) -> None:
     """Pictures of one place with each model's words beside them. Only what is live counts in the score."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
-        property_id = int(place) if place.isdecimal() else await _place_of_lead(ctx, db, place)
+        property_id = int(place) if place.isdecimal() and len(place) < 19 else await _place_of_lead(ctx, db, place)
         found = await shown.of_property(db, property_id)
     if json:
         print_json(found)
@@ -66,7 +66,7 @@ async def imagery_show(
 @imagery_app.command("look", epilog="Example: penstock imagery look 4711")
 @command
 async def imagery_look(
-    place: Annotated[int, typer.Argument(metavar="PROPERTY_ID", help="Property id.")],
+    place: Annotated[int, typer.Argument(metavar="PROPERTY_ID", help="Property id.", min=1, max=2**63 - 1)],
     playbook: OfPlaybook = None,
     json: Json = False,
 ) -> None:

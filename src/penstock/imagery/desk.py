@@ -67,6 +67,10 @@ class Desk:
         """Names the question, so that another one about the same picture is another purchase."""
         return sha256(self.question.encode()).hexdigest()[:16]
 
+    def key(self, asked: str) -> str:
+        """What a purchase is known by: what a stand-in answered is never taken for a vendor's answer."""
+        return asked if self.status == "live" else f"{asked} {self.status}"
+
     @property
     def fresh_days(self) -> int:
         """How long a look lasts."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.core.access import Caller, allow
 from penstock.core.db import one
@@ -18,6 +18,7 @@ from penstock.imagery import shown
 
 SQL = load(__package__)
 MayRead = Annotated[Caller, allow("leads:read")]
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 router = APIRouter(tags=["imagery"])
 
 
@@ -84,7 +85,7 @@ class Imagery(BaseModel):
 
 
 @router.get("/v1/properties/{property_id}/imagery", responses={404: {"model": Problem}})
-async def show_imagery(property_id: int, caller: MayRead) -> Imagery:
+async def show_imagery(property_id: Number, caller: MayRead) -> Imagery:
     """Pictures of a place with each model's words beside them."""
     return Imagery(**await shown.of_property(caller.db, property_id))
 
@@ -94,7 +95,7 @@ async def show_imagery(property_id: int, caller: MayRead) -> Imagery:
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}, 404: {"model": Problem}},
 )
-async def download_picture(property_id: int, image_id: int, caller: MayRead) -> Response:
+async def download_picture(property_id: Number, image_id: Number, caller: MayRead) -> Response:
     """The picture. `X-Image-Status` says whether it is live or synthetic."""
     found = await one(caller.db, SQL["content"], property_id=property_id, image_id=image_id)
     if found is None:

@@ -132,7 +132,7 @@ async def _fetch(ctx: Context, desk: Desk, place: RowMapping, source: Source, lo
     request = CallRequest(
         vendor=terms.vendor,
         operation=terms.operation,
-        request_key=f"{spot.lat:.6f},{spot.lng:.6f}",
+        request_key=desk.key(f"{spot.lat:.6f},{spot.lng:.6f}"),
         price_cents=terms.price_cents,
         fresh_days=terms.fresh_days,
         lead_id=place["lead_id"],
@@ -202,7 +202,7 @@ async def _view(ctx: Context, desk: Desk, place: RowMapping, image: RowMapping, 
     request = CallRequest(
         vendor=terms.vendor,
         operation=terms.operation,
-        request_key=f"{image['content_sha256']} {terms.model} {desk.question_key}",
+        request_key=desk.key(f"{image['content_sha256']} {terms.model} {desk.question_key}"),
         price_cents=terms.price_cents,
         fresh_days=terms.fresh_days,
         lead_id=place["lead_id"],

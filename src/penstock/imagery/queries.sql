@@ -16,6 +16,13 @@ select p.org_id, p.id, :playbook, 'below', 'the lead promises less than ' || cas
 on conflict (org_id, property_id, playbook) do update
    set outcome = excluded.outcome, reason = excluded.reason, lead_score = excluded.lead_score, lat = excluded.lat, lng = excluded.lng, looked_at = excluded.looked_at, due_at = excluded.due_at;
 
+-- name: forget_stand_ins
+-- Looks that a stand-in did are due: they have a picture, and none that is live. A vendor's look without a live one has failed.
+update app.roof_looks k set due_at = app.now()
+ where k.org_id = cast(:org_id as int) and k.playbook = :playbook and k.outcome in ('assessed', 'pictured') and k.due_at > app.now()
+   and exists (select 1 from app.roof_images i where i.org_id = k.org_id and i.property_id = k.property_id and i.status = 'synthetic')
+   and not exists (select 1 from app.roof_images i where i.org_id = k.org_id and i.property_id = k.property_id and i.status = 'live');
+
 -- name: next_due
 -- The place whose lead promises most.
 select d.property_id from app.imagery_due d

@@ -17,7 +17,7 @@ from penstock.core.db import execute, one, scalar
 from penstock.core.errors import Conflict, NotFound
 from penstock.core.sqlfile import load
 from penstock.imagery.desk import Desk, desk_of
-from penstock.imagery.looking import SOON, Look, look_at
+from penstock.imagery.looking import SOON, TOMORROW, Look, look_at
 
 SQL = load(__package__)
 STAGE = "imagery"
@@ -46,6 +46,8 @@ async def pump(ctx: Context, org_id: int) -> int:
 async def look_at_all(ctx: Context, desk: Desk) -> int:
     """All due places of a desk, several at a time; gives how many were dealt with."""
     passed = await _pass_below(ctx, desk)
+    if desk.status == "live":
+        await _look_for_real(ctx, desk)
     async with asyncio.TaskGroup() as group:
         lines = [group.create_task(_drain(ctx, desk)) for _ in range(ctx.settings.vendors.concurrency)]
     return passed + sum(line.result() for line in lines)
@@ -80,6 +82,12 @@ async def _pass_below(ctx: Context, desk: Desk) -> int:
         passed += count
         if not count:
             return passed
+
+
+async def _look_for_real(ctx: Context, desk: Desk) -> None:
+    """Make due what only a stand-in looked at: real vendors are connected now."""
+    async with ctx.db.tenant(desk.org_id) as db:
+        await execute(db, SQL["forget_stand_ins"], **desk.where)
 
 
 async def _drain(ctx: Context, desk: Desk) -> int:
@@ -128,7 +136,7 @@ async def _set_aside(ctx: Context, desk: Desk, place: RowMapping, error: Excepti
 
 async def _finish(ctx: Context, desk: Desk, place: RowMapping, look: Look) -> None:
     """The outcome, the end of the lease, and the event, in one transaction."""
-    again_in = SOON if look.waits else look.again_in or timedelta(days=desk.fresh_days)
+    again_in = SOON if look.waits else look.again_in or _lasts(desk, look)
     where = {**desk.where, "property_id": place["property_id"]}
     async with ctx.db.tenant(desk.org_id) as db:
         await execute(
@@ -146,6 +154,11 @@ async def _finish(ctx: Context, desk: Desk, place: RowMapping, look: Look) -> No
         news = (look.outcome, look.reason) != (place["last_outcome"], place["last_reason"]) and not look.waits
         if look.seen or news:
             await journey.announce(db, desk.org_id, [_event(desk, place, look)])
+
+
+def _lasts(desk: Desk, look: Look) -> timedelta:
+    """How long a look lasts. That a stand-in had no picture says nothing of the vendors that come after it."""
+    return timedelta(days=desk.fresh_days) if look.image_id is not None or desk.status == "live" else TOMORROW
 
 
 def _event(desk: Desk, place: RowMapping, look: Look) -> journey.Event:
