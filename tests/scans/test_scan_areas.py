@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 from typing import Any
@@ -41,6 +42,12 @@ WRONG: dict[str, tuple[object, str]] = {
     "ring is a number": ({"type": "Polygon", "coordinates": [7]}, r"coordinates\[0\]: this is no ring"),
     "words": (polygon([["a", "b"]] * 4), r"coordinates\[0\]\[0\]: this is no position"),  # type: ignore[list-item]
     "not a number": (polygon(ring((-97.7, math.nan), (-97, 30), (-97, 31))), "this is no position"),
+    "400 digits": (polygon(ring((10**400, 30), (-97, 30), (-97, 31))), "this is no position"),
+    "nested": (functools.reduce(lambda deep, _: {"type": "Feature", "geometry": deep}, range(5_000), {}), "too deeply"),
+    "a nested crs": (
+        {**polygon(DOWNTOWN), "crs": functools.reduce(lambda deep, _: [deep], range(5_000), [])},
+        "too deeply",
+    ),
     "truth": (polygon(ring((True, 30), (-97, 30), (-97, 31))), "this is no position"),
     "two corners": (polygon(ring((-97.7, 30.2), (-97.6, 30.2))), "at least three corners"),
     "not closed": (polygon(DOWNTOWN[:-1]), "not closed"),
@@ -97,6 +104,8 @@ def test_a_wrong_polygon_is_refused_with_the_field_and_the_fix(case: str) -> Non
         ({"city": ", TX"}, "names no state"),
         ({"zip_code": "7870"}, "no ZIP code"),
         ({"zip_code": "00000"}, "there is no ZIP code 00000"),
+        ({"zip_code": "78701", "name": "Down\x00town"}, "name: it holds characters"),
+        ({"zip_code": "78701", "name": "x" * 201}, "name: it has 201 characters"),
     ],
 )
 def test_an_unknown_city_or_zip_code_is_refused_with_a_hint(asked: dict[str, str], said: str) -> None:

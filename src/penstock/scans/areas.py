@@ -20,6 +20,8 @@ from penstock.scans.polygons import LARGEST_SQUARE_MILES, contains, read_polygon
 Kind = Literal["city", "zip_code", "custom_area"]
 _CELLS: Final = 200  # cells of app.grid_cell to a degree
 _SAME: Final = (("ST", "SAINT"), ("FT", "FORT"), ("MT", "MOUNT"))  # two spellings of one first word
+LONGEST_NAME: Final = 200
+_UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and halves of characters
 _NO_BOX: Final = {"south": 0, "north": -1, "west": 0, "east": -1}
 
 
@@ -99,6 +101,7 @@ def read_area(
     if len(given) != 1:
         said = f"both {given[0]} and {given[1]} are given" if given else "no area is given"
         raise wrong("area", said, "give one of city, zip_code and polygon")
+    _check_name(name or "")
     if city is not None:
         return _city(city)
     if zip_code is not None:
@@ -123,6 +126,13 @@ def spellings(city: str) -> list[str]:
         if first in pair and rest:
             found |= {f"{other} {rest}" for other in pair} | {f"{pair[0]}. {rest}"}
     return sorted(found)
+
+
+def _check_name(name: str) -> None:
+    if len(name) > LONGEST_NAME:
+        raise wrong("name", f"it has {len(name):,} characters, more than {LONGEST_NAME}", "give a shorter one")
+    if _UNSTORABLE.search(name):
+        raise wrong("name", "it holds characters that no text has", "leave out line breaks and control characters")
 
 
 def _city(given: str) -> Area:

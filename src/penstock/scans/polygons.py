@@ -5,7 +5,6 @@ Source: RFC 7946. Positions are longitude first, WGS84; edges are straight in de
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +24,7 @@ SMALLEST_SQUARE_DEGREES: Final = 1e-9  # about 100 square feet: less is a slip o
 _AUTHALIC_MILES: Final = 6_371_007.181 / 1609.344  # radius of the sphere that has the ellipsoid's surface
 _KINDS: Final = ("Polygon", "MultiPolygon")
 _WGS84: Final = ("CRS84", "4326")
+_LARGEST_NUMBER: Final = 1e300  # what is larger is no number to reckon with, and may be a whole number of 400 digits
 _DRAW: Final = "draw it anew without crossing lines, holes inside their outline, parts apart from each other"
 
 
@@ -39,7 +39,10 @@ class Drawn:
 
 def read_polygon(given: object, *, largest_square_miles: float = LARGEST_SQUARE_MILES) -> Drawn:
     """The area of a GeoJSON Polygon or MultiPolygon, or of a Feature with one. Raises InvalidInput, saying where."""
-    kind, parts = _parts(given)
+    try:
+        kind, parts = _parts(given)
+    except RecursionError as error:
+        raise _wrong("", "it is nested too deeply", "give one Polygon or MultiPolygon") from error
     corners = sum(len(ring) for part in parts for ring in part)
     if corners > MOST_CORNERS:
         raise _wrong("coordinates", f"{corners:,} corners, more than {MOST_CORNERS:,}", "simplify the outline")
@@ -124,7 +127,7 @@ def _position(where: str, given: object) -> list[float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER
 
 
 def _on_the_map(points: np.ndarray[Any, Any]) -> None:
