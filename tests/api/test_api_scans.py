@@ -13,7 +13,7 @@ from penstock.core.access import Principal
 from penstock.core.context import Context
 from penstock.scans import endpoints, start
 from penstock.scans.tasks import pump
-from scanworld import SQUARE, make_places
+from scanworld import SQUARE, make_places, sql, subscribe
 
 if TYPE_CHECKING:
     from api_cast import Cast
@@ -68,6 +68,13 @@ async def test_a_broker_orders_a_scan_once_watches_it_and_gets_the_leads(
     assert (found["qualified_leads"], found["progress_percentage"]) == (2, 100)
     assert found["results_summary"]["not_leads"] == {"below the bar": 1}
 
+    await subscribe(ctx)
+    await sql(ctx, "update app.subscriptions set status = 'cancelled' returning 1")
+    told = (await client.post("/v1/area_scans/estimate", json=wanted, headers=bea)).json()
+    refused = await client.post("/v1/area_scans", json=wanted, headers=bea)
+    assert (refused.status_code, refused.json()["fix"]) == (409, "subscribe again")
+    assert told["no_leads_because"] == "the subscription has ended: subscribe again" and "reroof" in told["works"]
+
 
 def _bea() -> Principal:
     return Principal(1, frozenset({"leads:read"}), "broker", user_id=BROKER_ID)
@@ -104,4 +111,20 @@ async def test_a_wrong_area_is_answered_with_field_reason_and_fix(
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "polygon.coordinates"
     assert "crosses itself" in answer.json()["detail"] and answer.json()["fix"]
+    nasty = {
+        "deep": '{"polygon": ' + '{"type": "Feature", "geometry": ' * 900 + "{}" + "}" * 900 + "}",
+        "deeper": '{"polygon": ' + '{"type": "Feature", "geometry": ' * 20_000 + "{}" + "}" * 20_000 + "}",
+        "digits": json.dumps({"polygon": {"type": "Polygon", "coordinates": [[[10**400, 30], [-97, 30], [-97, 31]]]}}),
+        "nul": json.dumps({"zip_code": "78701", "name": "Down\0town"}),
+        "half": '{"zip_code": "78701", "name": "Down\\ud800town"}',
+        "dear": json.dumps({"zip_code": "78701", "max_cost_cents": 10**23}),
+    }
+    for name, body in nasty.items():
+        for path in ("", "/estimate"):
+            said = await client.post(
+                f"/v1/area_scans{path}",
+                content=body,
+                headers=cast.headers("Bea") | {"Content-Type": "application/json"},
+            )
+            assert said.status_code in (400, 422), (name, path, said.text)
     assert (await client.get("/v1/area_scans", headers=cast.headers("Ada"))).json() == []

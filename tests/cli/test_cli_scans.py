@@ -53,7 +53,12 @@ def test_a_scan_is_estimated_ordered_worked_on_and_looked_at(penstock: Any, tmp_
     area = ["--polygon", str(tmp_path / "area.json"), "--name", "Downtown"]
     told = json.loads(penstock("scan", "estimate", *area, "--json").stdout)
     assert (told["places"], told["leads_at_most"]) == (3, 2)
-    assert "leads expected" in penstock("scan", "estimate", "--city", "Austin, TX").stdout
+    said = penstock("scan", "estimate", "--city", "Austin, TX").stdout
+    assert "leads expected" in said and "leads already, of any customer" in said and "permits known (reroof" in said
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "is no GeoJSON" in penstock("scan", "estimate", "--polygon", str(tmp_path / "deep.json"), expect=2).stderr
+    too_dear = penstock("scan", "estimate", "--zip", "78701", "--max-cost", "9" * 23, expect=2)
+    assert "max_cost_cents: more than" in too_dear.stderr
     refused = penstock("scan", "estimate", "--polygon", str(tmp_path / "broken.json"), expect=2)
     assert "is no GeoJSON" in refused.stderr
     assert "did you mean Austin" in penstock("scan", "estimate", "--city", "Austn, TX", expect=2).stderr
@@ -63,9 +68,14 @@ def test_a_scan_is_estimated_ordered_worked_on_and_looked_at(penstock: Any, tmp_
     assert "no broker is meant" in penstock("scan", "order", "--broker", "x@y.z", "--zip", "78701", expect=2).stderr
     made = json.loads(penstock(*order, "--yes", "--json").stdout)
     assert (made["status"], made["created_by"], made["area_name"]) == ("queued", "cli", "Downtown")
-    assert "no worker is at work" in penstock(*order, "--yes").stderr
+    assert "no permits are known here" in "".join(made["estimate"]["notes"])
+    ordered = penstock(*order, "--yes")
+    assert "no worker is at work" in ordered.stderr
+    assert "note no permits are known here" in ordered.stdout and "at most $" in ordered.stdout
     assert "is cancelled" in penstock("scan", "cancel", "2").stdout
     penstock("run", "scans")
+    penstock("subscription", "limit", BROKER.email, "--leads", "0")
+    assert "the limit of 0 leads a month is reached" in penstock(*order, "--yes", expect=2).stderr
     assert "2 leads" in penstock("scan", "watch", "1").stdout
     assert "below the bar" in penstock("scan", "show", "1").stdout
     listed = json.loads(penstock("scan", "list", "--json").stdout)

@@ -10,7 +10,7 @@ from penstock import permits
 from penstock.core.context import Context
 from penstock.scans import ScanRequest, estimate, order, read_area
 from penstock.scans.tasks import pump
-from scanworld import account, leads_of, sql, state
+from scanworld import account, leads_of, sql, state, subscribe
 
 
 async def test_an_area_that_nobody_loaded_becomes_leads_by_search_permits_and_scores(town_ctx: Context) -> None:
@@ -36,6 +36,7 @@ async def test_an_area_that_nobody_loaded_becomes_leads_by_search_permits_and_sc
     assert (await account(ctx)) == {
         "leads": leads, "places": leads, "lines": leads, "told": leads, "trial": 25 - leads,
     }  # fmt: skip
+    await subscribe(ctx, "trial", trial=1)
     again = await order(ctx, 1, request, actor="test")  # the pages are known: nothing is bought twice
     await pump(ctx, 1)
     second = await state(ctx, again)

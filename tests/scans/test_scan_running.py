@@ -148,12 +148,74 @@ async def test_it_stops_at_the_leads_and_at_the_money_that_were_wanted(ctx: Cont
 async def test_an_unpaid_subscription_ends_a_scan_without_leads_and_says_why(ctx: Context, rooms: Rooms) -> None:
     await make_places(ctx, [90])
     await subscribe(ctx, trial=25)
-    await sql(ctx, "update app.subscriptions set status = 'past_due' returning 1")
     scan = await ordered(ctx)
+    await sql(ctx, "update app.subscriptions set status = 'past_due' returning 1")
     await pump(ctx, 1)
     found = await state(ctx, scan)
     assert (found["status"], leads_of(found)) == ("completed", 0)
     assert "unpaid" in found["results_summary"]["stopped"]
+
+
+async def test_an_order_of_who_can_be_given_no_lead_is_refused_with_the_reason(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90])
+    await subscribe(ctx, "trial", trial=0)
+    with pytest.raises(Conflict, match="trial's leads are used up") as refused:
+        await ordered(ctx)
+    assert refused.value.fix == "subscribe"
+    await subscribe(ctx, trial=5)
+    await sql(ctx, "update app.subscriptions set status = 'past_due' returning 1")
+    with pytest.raises(Conflict, match="no lead now: an invoice is unpaid"):
+        await ordered(ctx)
+    assert await sql(ctx, "select 1 from app.area_scans") == []
+
+
+async def test_a_scan_goes_no_further_than_the_estimate_that_was_agreed(ctx: Context, rooms: Rooms) -> None:
+    empty, known = read_area(zip_code="78701"), read_area(zip_code="78702")
+    await make_places(ctx, [90] * 4, postal_code="78702")
+    await subscribe(ctx, "trial", trial=3)
+    none, three, kept = [await ordered(ctx, area=area) for area in (empty, known, known)]
+    for postal_code in ("78701", "78702"):  # loaded between order and run, by who has subscribed meanwhile
+        await make_places(ctx, [95] * 4, postal_code=postal_code)
+    await subscribe(ctx, trial=3)
+    await pump(ctx, 1)
+    found = [await state(ctx, scan) for scan in (none, three, kept)]
+    assert [leads_of(scan) for scan in found] == [0, 3, 0]
+    reached = "what was agreed is reached: {} leads, $0.00; order again for more"
+    assert [scan["results_summary"]["stopped"] for scan in found] == [reached.format(n) for n in (0, 3, 3)]
+    assert sum(scan["results_summary"]["cents"]["leads"] for scan in found) == 0
+    more = await ordered(ctx, area=known, start=False)
+    await subscribe(ctx, "enterprise")
+    await sql(
+        ctx,
+        "update app.area_scans set estimate = jsonb_set(estimate, '{leads_at_most}', '2') where id = :id returning 1",
+        id=more,
+    )
+    await start(ctx, 1, more)
+    await pump(ctx, 1)
+    second = await state(ctx, more)
+    assert leads_of(second) == 2 and "2 leads, $125.00" in second["results_summary"]["stopped"]
+
+
+async def test_a_scan_that_nothing_stopped_says_why_it_ended(ctx: Context, rooms: Rooms) -> None:
+    carl = await onboarding.add_broker(ctx, 1, onboarding.BrokerProfile(name="Carl", email="carl@acme.example"))
+    nobodys = await ordered(ctx)
+    await pump(ctx, 1)
+    await make_places(ctx, [90, 80, 10])
+    all_of_them, taken = await ordered(ctx), await ordered(ctx, broker_id=carl)
+    await pump(ctx, 1)
+    said = [(await state(ctx, scan))["results_summary"]["stopped"] for scan in (nobodys, all_of_them, taken)]
+    assert said == [
+        "no place was good enough",
+        "every place that was good enough is a lead",
+        "every place that was good enough was a lead before: 0 yours, 2 taken",
+    ]
+
+
+async def test_permits_that_are_read_first_may_bring_any_place_to_the_bar(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90, 10, 10])
+    request = ScanRequest(area=AUSTIN, broker_id=BROKER_ID)
+    told = [await estimate(ctx, 1, replace(request, permits=permits)) for permits in (False, True)]
+    assert [(one.leads_at_most, one.leads_expected) for one in told] == [(1, 1), (3, 1)]
 
 
 async def test_the_price_is_told_before_and_nothing_is_stored_or_bought(ctx: Context, rooms: Rooms) -> None:
@@ -259,6 +321,8 @@ async def test_a_senseless_order_stores_nothing(ctx: Context, rooms: Rooms) -> N
         ({"playbook": "equity"}, InvalidInput, "does not scan areas"),
         ({"max_leads": 0}, InvalidInput, "at least one"),
         ({"max_cost_cents": Decimal(-1)}, InvalidInput, "never negative"),
+        ({"max_leads": 10**12}, InvalidInput, "more than 1,000,000"),
+        ({"max_cost_cents": Decimal(10**23)}, InvalidInput, "more than 1,000,000,000"),
     ]
     for given, kind, said in senseless:
         with pytest.raises(kind, match=said):

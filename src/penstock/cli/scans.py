@@ -18,7 +18,7 @@ from penstock.cli.output import Code, Json, answers, command, escape, fail, mone
 from penstock.cli.session import session
 from penstock.core.context import Context
 from penstock.core.db import scalar
-from penstock.core.errors import InvalidInput
+from penstock.core.errors import Conflict, InvalidInput
 from penstock.core.sqlfile import load
 from penstock.scans.service import ENDED
 
@@ -53,6 +53,7 @@ async def estimate(
     broker: Annotated[str | None, typer.Option(help="Email or id; by default a new customer.")] = None,
     playbook: Playbook = None,
     search: Search = False,
+    permits: Permits = False,
     max_leads: MaxLeads = None,
     max_cost: MaxCost = None,
     json: Json = False,
@@ -60,8 +61,8 @@ async def estimate(
     """What a scan would find and cost at most. Nothing is stored or bought."""
     async with session() as ctx:
         request = await _request(
-            ctx, broker, city, zip_code, polygon, name,
-            playbook=playbook, search=search, max_leads=max_leads, max_cost_cents=_cents(max_cost),
+            ctx, broker, city, zip_code, polygon, name, playbook=playbook, search=search, permits=permits,
+            max_leads=max_leads, max_cost_cents=_cents(max_cost),
         )  # fmt: skip
         drawn_up = await scans.estimate(ctx, ctx.settings.org_id, request)
     print_json(drawn_up.as_json()) if json else _say_estimate(drawn_up)
@@ -89,12 +90,18 @@ async def order(
             ctx, broker, city, zip_code, polygon, name, playbook=playbook, search=search, permits=permits,
             max_leads=max_leads, max_cost_cents=_cents(max_cost),
         )  # fmt: skip
+        if not yes and (json or not sys.stdin.isatty()):
+            raise InvalidInput("nobody is here to be asked", fix="look at scan estimate, then add --yes")
+        agreed = await scans.estimate(ctx, ctx.settings.org_id, request)
+        if not json:
+            _say_estimate(agreed)
+        try:
+            scans.refuse_in_vain(agreed)
+        except Conflict as refused:  # said before anybody is asked, and as an order that makes no sense
+            raise InvalidInput(refused.detail, fix=refused.fix) from refused
         if not yes:
-            if json or not sys.stdin.isatty():
-                raise InvalidInput("nobody is here to be asked", fix="look at scan estimate, then add --yes")
-            _say_estimate(await scans.estimate(ctx, ctx.settings.org_id, request))
             typer.confirm("Order it?", abort=True, err=True)
-        made = await scans.order(ctx, ctx.settings.org_id, request, actor="cli")
+        made = await scans.order(ctx, ctx.settings.org_id, request, actor="cli", agreed=agreed)
         row, workers = await _scan(ctx, made), await _workers(ctx)
     if json:
         print_json(dict(row))
@@ -213,7 +220,7 @@ def _geojson(file: Path) -> Any:
         raise InvalidInput(f"polygon: {file.name} is larger than {LARGEST_FILE // 1_000_000} MB", fix="simplify it")
     try:
         return json_text.loads(file.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"polygon: {file.name} is no GeoJSON: {error}", fix="export the area as GeoJSON") from error
 
 
@@ -241,12 +248,12 @@ def _say_estimate(found: scans.Estimate) -> None:
     known: list[tuple[str, int | str]] = [
         ("places known", found.places),
         ("of them scored", found.scored),
-        ("leads already", found.leads_already),
+        ("leads already, of any customer", found.leads_already),
     ]
     if found.at_vendor is not None:
         known.append(("places at the vendor", found.at_vendor))
     known += [
-        ("permits known", found.permits),
+        (f"permits known ({', '.join(found.works)})", found.permits),
         ("leads expected", "?" if found.leads_expected is None else found.leads_expected),
         ("leads at most", found.leads_at_most),
         ("of them free", min(found.trial_leads, found.leads_at_most)),

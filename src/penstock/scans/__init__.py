@@ -8,7 +8,7 @@ first.
 
 from penstock.scans.areas import Area, read_area
 from penstock.scans.estimates import Estimate
-from penstock.scans.service import ScanRequest, cancel, estimate, listing, order, retry, show, start
+from penstock.scans.service import ScanRequest, cancel, estimate, listing, order, refuse_in_vain, retry, show, start
 
 __all__ = [
     "Area",
@@ -19,6 +19,7 @@ __all__ = [
     "listing",
     "order",
     "read_area",
+    "refuse_in_vain",
     "retry",
     "show",
     "start",

@@ -20,8 +20,8 @@ from penstock.core.access import Caller, Principal, allow
 from penstock.core.context import Context
 from penstock.core.errors import NotAllowed
 from penstock.scans import service
-from penstock.scans.areas import read_area
-from penstock.scans.service import ENDED, ScanRequest
+from penstock.scans.areas import LONGEST_NAME, read_area
+from penstock.scans.service import ENDED, MOST_CENTS, MOST_LEADS, ScanRequest
 
 router = APIRouter(prefix="/v1/area_scans", tags=["area scans"])
 Reader = Annotated[Caller, allow("leads:read")]
@@ -45,14 +45,14 @@ class AreaWanted(BaseModel):
     polygon: dict[str, Any] | None = Field(
         default=None, description="GeoJSON Polygon or MultiPolygon (or a Feature with one), WGS84, longitude first."
     )
-    name: str | None = Field(default=None, max_length=200, description="What a drawn area is called.")
+    name: str | None = Field(default=None, max_length=LONGEST_NAME, description="What a drawn area is called.")
     playbook: str | None = Field(default=None, max_length=40, description="Left out: the only one that scans areas.")
     broker_id: UUID | None = Field(default=None, description="Who gets and pays the leads; a broker: oneself.")
     search: bool = Field(default=False, description="Buy places that nobody has loaded.")
     permits: bool = Field(default=False, description="Read the followed portals of the area's cities first.")
-    max_leads: int | None = Field(default=None, ge=1, le=1_000_000)
+    max_leads: int | None = Field(default=None, ge=1, le=MOST_LEADS)
     max_cost_cents: Decimal | None = Field(
-        default=None, ge=0, le=1_000_000_000, description="It stops before search and leads have cost more, US cents."
+        default=None, ge=0, le=MOST_CENTS, description="It stops before search and leads have cost more, US cents."
     )
 
 
@@ -81,8 +81,9 @@ class EstimateShown(BaseModel):
     square_miles: float | None
     places: int
     scored: int
-    leads_already: int
-    permits: int
+    leads_already: int = Field(description="Places that are a lead of any customer.")
+    permits: int = Field(description="On record here, of the playbook's `works`.")
+    works: list[str]
     at_vendor: int | None
     leads_expected: int | None
     leads_at_most: int
@@ -91,6 +92,7 @@ class EstimateShown(BaseModel):
     expected_cents: float
     at_most_cents: float
     notes: list[str]
+    no_leads_because: str | None = Field(description="Why an order would be refused: no lead may be made now.")
 
 
 class Scan(BaseModel):
@@ -137,7 +139,7 @@ async def order_scan(
     caller: Writer,
     idempotency_key: Annotated[str | None, Header(max_length=200, description="the same request is one scan")] = None,
 ) -> Scan:
-    """Order a scan: its estimate is stored with it, and it begins unless `start` is false."""
+    """Order a scan: its estimate is stored with it and bounds it, and it begins unless `start` is false."""
     request = _request(wanted, caller, start=wanted.start, request_key=idempotency_key)
     await _let_go(caller)
     scan = await service.order(caller.ctx, caller.org_id, request, actor=caller.who.actor)

@@ -40,9 +40,11 @@ class Cost:
 class Estimate:
     """What is known of an area, and what a scan of it comes to.
 
-    `places` are those we know, `at_vendor` what the search would find (None: it was not asked). A scan makes at most
-    `leads_at_most` leads and costs at most `at_most_cents`; `expected` goes by how the scored places of the area fare
-    (`leads_expected` None: none is scored yet, and the most is reckoned with).
+    `places` are those we know, `at_vendor` what the search would find (None: it was not asked), `permits` those of the
+    playbook's `works`, `leads_already` anybody's. A scan makes at most `leads_at_most` leads and costs at most
+    `at_most_cents`, whatever becomes known after it was ordered; `expected` goes by how the scored places of the area
+    fare (`leads_expected` None: none is scored yet, and the most is reckoned with). `no_leads_because` says why the
+    customer can be given none now.
     """
 
     playbook: str
@@ -52,6 +54,7 @@ class Estimate:
     scored: int
     leads_already: int
     permits: int
+    works: tuple[str, ...]
     at_vendor: int | None
     leads_expected: int | None
     leads_at_most: int
@@ -60,6 +63,7 @@ class Estimate:
     expected_cents: Decimal
     at_most_cents: Decimal
     notes: tuple[str, ...] = field(default_factory=tuple)
+    no_leads_because: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as they are stored and sent."""
@@ -73,9 +77,9 @@ class Estimate:
             }
             for cost in self.costs
         ]
-        plain = {name: value for name, value in vars(self).items() if name not in ("costs", "notes")}
-        cents = {name: float(plain[name]) for name in ("expected_cents", "at_most_cents")}
-        return {**plain, **cents, "costs": costs, "notes": list(self.notes)}
+        cents = {"expected_cents": float(self.expected_cents), "at_most_cents": float(self.at_most_cents)}
+        lists = {"works": list(self.works), "notes": list(self.notes), "costs": costs}
+        return {**vars(self), **cents, **lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,12 @@ async def draw_up(
     *,
     broker_id: UUID | None = None,
     search: bool = False,
+    permits: bool = False,
     max_leads: int | None = None,
     max_cost_cents: Decimal | None = None,
 ) -> Estimate:
-    """What a scan would come to; nothing is stored or bought. The vendor's own count is asked for with `search`.
+    """What a scan would come to; nothing is stored or bought. The vendor's own count is asked for with `search`; with
+    `permits`, which it reads first, any place may rise to the bar.
 
     Raises InvalidInput where the playbook has no search, NotConfigured where its vendor is not connected.
     """
@@ -128,12 +134,13 @@ async def draw_up(
         at_vendor = await intake.count_places(ctx, org_id, playbook=playbook.name, area=area.spec)
     async with ctx.db.tenant(org_id) as db:
         places = await places_of(db, org_id, area, playbook, broker_id=broker_id)
-        permits = await permits_in(db, org_id, area, playbook)
+        on_record = await permits_in(db, org_id, area, playbook)
         async with db.begin_nested() as asking:
             terms = await terms_of(db, org_id, playbook, broker_id)
             await asking.rollback()
     records = _records(territory, at_vendor, max_cost_cents)
-    at_most, expected = _leads(places, territory, records, [max_leads, terms.most])
+    rising = places.count(Why.BELOW) if permits else 0
+    at_most, expected = _leads(places, territory, records, rising, [max_leads, terms.most])
     costs = _costs(territory, terms, records, at_most, at_most if expected is None else expected)
     before_pictures = [cost for cost in costs if cost.what != "pictures"]
     capped = sum((cost.at_most_cents for cost in before_pictures), Decimal(0))
@@ -147,7 +154,8 @@ async def draw_up(
         places=len(places),
         scored=places.scored,
         leads_already=places.count(Why.LED, Why.TAKEN),
-        permits=permits,
+        permits=on_record,
+        works=tuple(sorted(territory.works)),
         at_vendor=at_vendor,
         leads_expected=expected,
         leads_at_most=at_most,
@@ -155,7 +163,8 @@ async def draw_up(
         costs=costs,
         expected_cents=sum((cost.expected_cents for cost in costs), Decimal(0)),
         at_most_cents=capped + pictures,
-        notes=_notes(places, permits, at_vendor, terms),
+        notes=_notes(places, on_record, at_vendor, terms),
+        no_leads_because=terms.note if terms.most == 0 else None,
     )
 
 
@@ -167,12 +176,17 @@ def _records(territory: Territory, at_vendor: int | None, max_cost_cents: Decima
     return min(at_vendor, int(max_cost_cents // price)) if max_cost_cents is not None and price else at_vendor
 
 
-def _leads(places: Places, territory: Territory, records: int, most: list[int | None]) -> tuple[int, int | None]:
-    """(at most, expected): who is ready, and of those without a score yet all, or as many as of the scored ones."""
+def _leads(
+    places: Places, territory: Territory, records: int, rising: int, most: list[int | None]
+) -> tuple[int, int | None]:
+    """(at most, expected): who is ready, and of those without a score yet all, or as many as of the scored ones.
+
+    At most also who is below the bar and may be `rising`.
+    """
     ready = places.count(Why.READY)
     new = places.count(Why.UNSCORED, Why.UNLOCATED) + max(0, records - len(places))
     bounds = [bound for bound in most if bound is not None]
-    at_most = min([ready + new, *bounds])
+    at_most = min([ready + new + rising, *bounds])
     share = places.share_from(territory.lead_from)
     if share is None:
         return at_most, None if new else 0

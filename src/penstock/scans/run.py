@@ -47,6 +47,8 @@ class Scan:
     max_leads: int | None
     max_cost_cents: Decimal | None
     records_at_most: int
+    agreed_leads: int
+    agreed_cents: Decimal
     created_by: str
 
     @property
@@ -56,8 +58,9 @@ class Scan:
 
 
 def scan_of(row: RowMapping, playbook: Playbook) -> Scan:
-    """A claimed row as a Scan."""
-    asked, costs = row["scan_parameters"], (row["estimate"] or {}).get("costs", [])
+    """A claimed row as a Scan. Its stored estimate is what was agreed: without one that is nothing."""
+    asked, agreed = row["scan_parameters"], row["estimate"] or {}
+    costs = {cost["what"]: cost for cost in agreed.get("costs", [])}
     return Scan(
         id=row["id"],
         playbook=playbook,
@@ -68,7 +71,9 @@ def scan_of(row: RowMapping, playbook: Playbook) -> Scan:
         permits=bool(asked.get("permits")),
         max_leads=asked.get("max_leads"),
         max_cost_cents=row["max_cost_cents"],
-        records_at_most=next((int(cost["at_most"]) for cost in costs if cost["what"] == "search"), 0),
+        records_at_most=int(costs["search"]["at_most"]) if costs else 0,
+        agreed_leads=int(agreed.get("leads_at_most", 0)),
+        agreed_cents=Decimal(str(costs["leads"]["at_most_cents"])) if costs else Decimal(0),
         created_by=row["created_by"],
     )
 
@@ -225,19 +230,36 @@ def _found(scan: Scan, row: RowMapping, in_trial: bool) -> journey.Event:
 
 
 async def _room(db: AsyncConnection, org_id: int, scan: Scan, held: RowMapping, terms: Terms) -> tuple[int, str | None]:
-    """How many leads may be made now, and what is in the way where that is none."""
+    """How many leads may be made now, and what is in the way where that is none.
+
+    What the customer agreed to bounds it whatever came after: places loaded since, a trial that became a subscription.
+    """
     bounds: list[tuple[int, str | None]] = [(CHUNK, None)]
     if terms.most is not None:
         bounds.append((terms.most, terms.note))
     if scan.max_leads is not None:
         bounds.append((max(0, scan.max_leads - held["qualified_leads"]), f"{scan.max_leads} leads were wanted"))
-    if scan.max_cost_cents is not None and terms.unit_cents:
+    agreed = (
+        f"what was agreed is reached: {scan.agreed_leads:,} leads, {_dollars(scan.agreed_cents)}; order again for more"
+    )
+    if terms.unit_cents:
         charged = await one(db, SQL["charged"], org_id=org_id, id=scan.id)
         assert charged is not None
-        left = scan.max_cost_cents - charged["cents"] - _search_cents(held)
-        paid_for = int(max(Decimal(0), left) // terms.unit_cents)
-        bounds.append((terms.free + paid_for, f"the limit of ${scan.max_cost_cents / 100:,.2f} is reached"))
+        if scan.max_cost_cents is not None:
+            left = scan.max_cost_cents - charged["cents"] - _search_cents(held)
+            bounds.append((_leads_for(left, terms), f"the limit of {_dollars(scan.max_cost_cents)} is reached"))
+        bounds.append((_leads_for(scan.agreed_cents - charged["cents"], terms), agreed))
+    bounds.append((max(0, scan.agreed_leads - held["qualified_leads"]), agreed))
     return min(bounds, key=lambda bound: bound[0])
+
+
+def _leads_for(cents: Decimal, terms: Terms) -> int:
+    """How many leads the money is good for, the free ones first."""
+    return terms.free + int(max(Decimal(0), cents) // terms.unit_cents)
+
+
+def _dollars(cents: Decimal) -> str:
+    return f"${cents / 100:,.2f}"
 
 
 def _search_cents(held: RowMapping) -> Decimal:
@@ -275,9 +297,19 @@ async def _finish(
         "in_trial": charged["in_trial"],
         "cents": {"search": float(_search_cents(held)), "leads": float(charged["cents"])},
         "not_leads": dict(found.left_out()),
-        "stopped": stopped if status == "completed" else None,
+        "stopped": (stopped or _nothing_left(found)) if status == "completed" else None,
     }
     await end(db, org_id, scan.id, status, learned=summary)
+
+
+def _nothing_left(found: Places) -> str:
+    """Why a scan that nothing stopped made no more leads."""
+    yours, others = found.count(Why.LED), found.count(Why.TAKEN)
+    if found.count(Why.OF_THIS_SCAN):
+        return "every place that was good enough is a lead"
+    if yours or others:
+        return f"every place that was good enough was a lead before: {yours:,} yours, {others:,} taken"
+    return "no place was good enough"
 
 
 _STEPS: Final[Mapping[str, Callable[[Context, int, Scan], Awaitable[bool]]]] = {

@@ -25,6 +25,8 @@ from penstock.scans.places import SQL
 STAGE: Final = "scans"
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 LISTED: Final = 50
+MOST_LEADS: Final = 1_000_000
+MOST_CENTS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,25 @@ async def estimate(ctx: Context, org_id: int, request: ScanRequest) -> Estimate:
         playbook,
         broker_id=request.broker_id,
         search=request.search,
+        permits=request.permits,
         max_leads=request.max_leads,
         max_cost_cents=request.max_cost_cents,
     )
 
 
-async def order(ctx: Context, org_id: int, request: ScanRequest, *, actor: str) -> int:
+async def order(ctx: Context, org_id: int, request: ScanRequest, *, actor: str, agreed: Estimate | None = None) -> int:
     """Store a scan with its estimate, and start it unless it is to wait; gives its id.
 
-    Raises InvalidInput, NotFound for an unknown broker, Conflict where `request_key` was used for another scan.
+    `agreed` is the estimate of this request that somebody has seen and said yes to; without it one is drawn up now.
+    The scan goes no further than it. Raises InvalidInput, NotFound for an unknown broker, Conflict where `request_key`
+    was used for another scan, or the customer can be given no lead now.
     """
     if request.broker_id is None:
         raise InvalidInput("broker: nobody is named who gets the leads", fix="name the broker")
     if (known := await _asked_before(ctx, org_id, request, actor)) is not None:
         return known
-    drawn_up = await estimate(ctx, org_id, request)
+    drawn_up = agreed or await estimate(ctx, org_id, request)
+    refuse_in_vain(drawn_up)
     async with ctx.db.tenant(org_id) as db:
         made = await scalar(db, SQL["insert_scan"], **_columns(org_id, request, drawn_up, actor))
         if made is not None:
@@ -102,6 +108,13 @@ async def order(ctx: Context, org_id: int, request: ScanRequest, *, actor: str) 
     same = await _asked_before(ctx, org_id, request, actor)  # the same request, a moment ago
     assert same is not None
     return same
+
+
+def refuse_in_vain(drawn_up: Estimate) -> None:
+    """Raises Conflict where the customer of an estimate can be given no lead now: what is agreed would be nothing."""
+    if drawn_up.no_leads_because is not None:
+        what, _, fix = drawn_up.no_leads_because.partition(": ")
+        raise Conflict(f"this customer can be given no lead now: {what}", fix=fix or "order it when that is over")
 
 
 async def start(ctx: Context, org_id: int, scan_id: int) -> None:
@@ -182,8 +195,12 @@ async def show(db: AsyncConnection, scan_id: int) -> RowMapping:
 def _check(request: ScanRequest) -> None:
     if request.max_leads is not None and request.max_leads < 1:
         raise InvalidInput("max_leads: a scan makes at least one lead", fix="leave it out for no limit")
+    if request.max_leads is not None and request.max_leads > MOST_LEADS:
+        raise InvalidInput(f"max_leads: more than {MOST_LEADS:,}", fix="give fewer, or leave it out for no limit")
     if request.max_cost_cents is not None and request.max_cost_cents < 0:
         raise InvalidInput("max_cost_cents: a price is never negative", fix="give cents, 0 for what is free")
+    if request.max_cost_cents is not None and request.max_cost_cents > MOST_CENTS:
+        raise InvalidInput(f"max_cost_cents: more than {MOST_CENTS:,}", fix="give fewer cents, or leave it out")
 
 
 async def _broker(db: AsyncConnection, org_id: int, broker_id: UUID) -> None:
