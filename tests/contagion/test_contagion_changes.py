@@ -18,7 +18,7 @@ from penstock.contagion.store import Stamp
 from penstock.core.context import Context
 from penstock.core.db import execute
 
-SPOT = st.tuples(st.integers(0, 45), st.integers(0, 45))
+SPOT = st.tuples(st.integers(0, 45), st.integers(0, 45)) | st.sampled_from([(3, 3), (5, 3), (40, 40)])
 DAYS = st.sampled_from([-3, 0, 30, 90, 200, 364, 365, 800, 1094, 1095, 1096, 4000])
 ESTATE = st.sampled_from([None, 1, 2, 3])
 HOMES, ASKED = 14, 18  # ids that may be meant: 1 … HOMES, 1 … ASKED
@@ -151,6 +151,36 @@ async def test_a_place_keeps_the_age_that_its_own_far_permit_gives(ctx: Context)
     found = (await scores(ctx))[1]
     assert (done.full, found["by_permit"], found["permits_within_100ft"]) == (False, True, 1)
     await nothing_differs_anew(ctx)
+
+
+async def test_many_permits_of_one_place_are_one_re_roof_until_its_first_one_goes(ctx: Context) -> None:
+    """Of one address or one spot: also for those far away who are only of the same subdivision as one of them."""
+    await fill(
+        ctx,
+        [place(1, 0, 0), place(2, 0, 1), place(3, 90, 90, subdivision=2), place(4, 80, 0)],
+        [
+            *(permit(id, 0, id / 9, days=100 - id, owner=1, subdivision=2 if id == 2 else None) for id in range(1, 9)),
+            *(permit(id, 79, 0, days=100 - id, subdivision=2 if id == 12 else None) for id in range(11, 19)),
+        ],
+    )
+    counted = "permits_within_500ft", "same_subdivision_permits"
+    expected = {None: [(0, 0), (1, 0), (0, 0), (1, 0)], 1: [(0, 0), (1, 0), (0, 1), (1, 0)]}
+    expected[11] = [(0, 0), (1, 0), (0, 2), (1, 0)]
+    for gone, then in expected.items():
+        if gone:
+            await apply(ctx, "permit_goes", gone)
+        assert (await score_due(ctx, 1, ctx.playbooks["roofing"])).full is (gone is None)
+        found = await scores(ctx)
+        assert [tuple(found[id][name] for name in counted) for id in (1, 2, 3, 4)] == then
+        await nothing_differs_anew(ctx)
+    assert await apart(ctx) == (0, 0)
+
+
+async def apart(ctx: Context) -> tuple[int, int]:
+    """Clusters, and permits in them."""
+    async with ctx.db.tenant(1) as db:
+        counts = [text(f"select count(*) from app.{table}") for table in ("contagion_clusters", "cluster_permits")]
+        return (await db.execute(counts[0])).scalar_one(), (await db.execute(counts[1])).scalar_one()
 
 
 async def test_a_permit_that_leaves_its_place_changes_what_another_of_that_place_replaced(ctx: Context) -> None:

@@ -199,7 +199,7 @@ async def test_playbooks_of_other_works_take_in_the_same_changes(ctx: Context, b
     both = replace(ctx, playbooks={book.name: book, other.name: other})
     await fill(both, [place(1, 0, 0)], [permit(1, 0, 1), permit(2, 0, 2, work="solar"), permit(3, 0, 3, work="solar")])
     await score_due(both, 1, book)
-    await fill(both, [], [permit(4, 0, 3, work="solar")])
+    await fill(both, [], [permit(4, 0, 4, work="solar")])
     await score_due(both, 1, book)
     async with ctx.db.tenant(1) as db:
         felt = await rows(db, text("select playbook, permits_within_500ft as n from app.property_scores"))

@@ -129,7 +129,7 @@ async def agree(ctx: Context) -> None:
 @pytest.fixture
 async def scored(ctx: Context, book: Playbook) -> None:
     await town_of_cells(ctx)
-    await fill(ctx, [], [permit(100 + n, 9, 9, days=10 + n) for n in range(6)])
+    await fill(ctx, [], [permit(100 + n, 9, 9 + n / 100, days=10 + n) for n in range(6)])
     await score_due(ctx, 1, book)
 
 

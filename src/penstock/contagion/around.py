@@ -2,7 +2,8 @@
 
 A change of a permit reaches the places around where it is and was, the place it is about, and the subdivisions of both.
 It also says what the later permits of its place replaced, so whatever those reach is reached too. A change of a place
-does the same through its permits.
+does the same through its permits. Which permit of a place, or of a spot, begins a project hangs on the others there: so
+what they reach is reached, and they are read with those that are felt.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.contagion.arrays import Ints, Rows
@@ -20,7 +22,16 @@ from penstock.contagion.cells import ranges_around
 from penstock.contagion.cluster_store import members_of
 from penstock.contagion.field import Field, Subdivisions, prepare
 from penstock.contagion.geometry import chord, earth_centred
-from penstock.contagion.load import SQL, Permits, Places, day_number, positions, some_permits, some_places
+from penstock.contagion.load import (
+    SQL,
+    Permits,
+    Places,
+    day_number,
+    of_projects,
+    positions,
+    some_permits,
+    some_places,
+)
 from penstock.contagion.rules import Rules
 from penstock.core.db import rows
 
@@ -50,22 +61,24 @@ class _Touched:
 async def reached(db: AsyncConnection, org_id: int, rules: Rules, towns: list[str], as_of: date) -> Local:
     """The part of the map that the noted changes can reach."""
     day = {"works": list(rules.works), "as_of": as_of}
-    touched = await _touched(db, day)
+    touched = await _touched(db, org_id, day)
     ids = await _places_reached(db, org_id, rules, touched)
     places = await some_places(db, towns, sorted(ids))
     filed = await _permits_felt(db, org_id, rules, as_of, places.properties)
     about = await some_places(db, towns, sorted(set(filed.owner[filed.owner >= 0].tolist()) - ids))
     known = np.concatenate([places.properties, about.properties])
     known = known[np.argsort(known["id"])]
-    codes, known, permits, properties = _own_codes(known, filed.permits, places.properties)
-    totals = await _totals(db, rules, codes, day)
-    own = positions(filed.owner, known)
+    felt, own = of_projects(filed, positions(filed.owner, known))
+    codes, known, permits, properties = _own_codes(known, felt.permits, places.properties)
+    totals = await _totals(
+        db, codes, permits["subdivision"][permits["day"] > day_number(as_of) - rules.reach.window_days]
+    )
     field = prepare(known, permits, own, as_of=day_number(as_of), reach=rules.reach, totals=totals)
     clusters = await members_of(db, rules.playbook, permits["id"])
     return Local(sorted(ids), Places(properties, places.facts, places.versions), permits, field, clusters)
 
 
-async def _touched(db: AsyncConnection, day: dict[str, Any]) -> _Touched:
+async def _touched(db: AsyncConnection, org_id: int, day: dict[str, Any]) -> _Touched:
     found = _Touched(set(), set(), [])
     permits: set[int] = set()
     for change in await rows(db, SQL["changes"]):
@@ -78,7 +91,10 @@ async def _touched(db: AsyncConnection, day: dict[str, Any]) -> _Touched:
             found.places.add(permit["property_id"])
     ids = sorted(found.places)
     found.subdivisions.update(row["subdivision_id"] for row in await rows(db, SQL["subdivisions_of"], ids=ids))
-    found.points += [(row["lat"], row["lng"]) for row in await rows(db, SQL["permits_of"], ids=ids, **day)]
+    for permit in await rows(db, SQL["permits_of"], ids=ids, **day):
+        _add(found, permit)
+    beside = await _permits_at(db, org_id, found.points, day)
+    found.subdivisions.update(row["subdivision_id"] for row in beside if row["subdivision_id"] is not None)
     return found
 
 
@@ -87,6 +103,14 @@ def _add(found: _Touched, row: Any) -> None:
         found.subdivisions.add(row["subdivision_id"])
     if row["lat"] is not None and row["lng"] is not None:
         found.points.append((row["lat"], row["lng"]))
+
+
+async def _permits_at(
+    db: AsyncConnection, org_id: int, points: list[tuple[float, float]], day: dict[str, Any]
+) -> list[RowMapping]:
+    spots = sorted(set(points))
+    lats, lngs = [lat for lat, _ in spots], [lng for _, lng in spots]
+    return await rows(db, SQL["permits_at"], org_id=org_id, lats=lats, lngs=lngs, **day)
 
 
 async def _places_reached(db: AsyncConnection, org_id: int, rules: Rules, touched: _Touched) -> set[int]:
@@ -106,14 +130,18 @@ async def _places_reached(db: AsyncConnection, org_id: int, rules: Rules, touche
 
 
 async def _permits_felt(db: AsyncConnection, org_id: int, rules: Rules, as_of: date, properties: Rows) -> Permits:
-    """The permits around the places, their own, and the others of whomever those are about."""
+    """Permits around the places, in their subdivisions, their own, and all that could be of a project with these."""
     day: dict[str, Any] = {"works": list(rules.works), "as_of": as_of}
     far = max(rules.reach.area_ft, rules.density.radius_ft)
     low, high = ranges_around(properties["lat"], properties["lng"], far)
     near = await rows(db, SQL["permits_near"], org_id=org_id, low=low, high=high, **day)
-    owners = {row["property_id"] for row in near if row["property_id"] is not None} | set(properties["id"].tolist())
-    more = await rows(db, SQL["permits_of"], ids=sorted(owners), **day)
-    return await some_permits(db, rules, as_of, sorted({row["id"] for row in near} | {row["id"] for row in more}))
+    codes = np.unique(properties["subdivision"][properties["subdivision"] >= 0]).tolist()
+    alike = await rows(db, SQL["permits_alike"], subdivisions=codes, **day)
+    beside = await _permits_at(db, org_id, [(row["lat"], row["lng"]) for row in alike], day)
+    found = [*near, *alike, *beside]
+    owners = {row["property_id"] for row in found if row["property_id"] is not None} | set(properties["id"].tolist())
+    found += await rows(db, SQL["permits_of"], ids=sorted(owners), **day)
+    return await some_permits(db, rules, as_of, sorted({row["id"] for row in found}))
 
 
 def _own_codes(known: Rows, permits: Rows, properties: Rows) -> tuple[Ints, Rows, Rows, Rows]:
@@ -126,10 +154,8 @@ def _own_codes(known: Rows, permits: Rows, properties: Rows) -> tuple[Ints, Rows
     return codes, *coded
 
 
-async def _totals(db: AsyncConnection, rules: Rules, codes: Ints, day: dict[str, Any]) -> Subdivisions:
-    """What the whole map says of these subdivisions."""
-    window = rules.reach.window_days
-    filed = await rows(db, SQL["permit_totals"], subdivisions=codes.tolist(), window_days=window, **day)
+async def _totals(db: AsyncConnection, codes: Ints, filed: Ints) -> Subdivisions:
+    """What the whole map says of the places' subdivisions. `filed`: that of each permit of the window; -1: none."""
     built = await rows(db, SQL["year_totals"], subdivisions=codes.tolist())
 
     def column(found: list[Any], name: str) -> Ints:
@@ -137,4 +163,5 @@ async def _totals(db: AsyncConnection, rules: Rules, codes: Ints, day: dict[str,
         made[np.searchsorted(codes, [row["subdivision_id"] for row in found])] = [row[name] for row in found]
         return made
 
-    return Subdivisions(column(filed, "permits"), column(built, "years"), column(built, "known"))
+    permits = np.bincount(filed[filed >= 0], minlength=len(codes) + 1).astype(np.int64)
+    return Subdivisions(permits, column(built, "years"), column(built, "known"))

@@ -97,9 +97,8 @@ def one_per_project(permits: Rows, own: Ints, days: int = 120) -> Ints:
     Forty permits for the forty buildings of one estate are one decision of one owner. They are one place if they are
     about one property, or, where that is not known, if they stand on the same spot.
     """
-    spots = np.stack((permits["lat"], permits["lng"]), axis=1)
-    _, spot = np.unique(spots, axis=0, return_inverse=True)
-    place = np.where(own >= 0, own, -1 - spot.reshape(-1))
+    _, spot = np.unique(permits["lat"] + 1j * permits["lng"], return_inverse=True)
+    place = np.where(own >= 0, own, -1 - spot)
     order = np.lexsort((permits["id"], permits["day"], place))
     begins = np.ones(len(order), dtype=bool)
     begins[1:] = (np.diff(place[order]) != 0) | (np.diff(permits["day"][order]) > days)

@@ -11,6 +11,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.contagion.arrays import PERMIT, PROPERTY, Ints, Rows
+from penstock.contagion.field import one_per_project
 from penstock.contagion.rules import Rules, rules_of
 from penstock.contagion.score import unknown_facts
 from penstock.contagion.wire import copy_out
@@ -70,15 +71,16 @@ class Loaded:
 
 
 async def load(db: AsyncConnection, org_id: int, playbook: Playbook, *, as_of: date) -> Loaded:
-    """Every place with coordinates, and the permits of the playbook's works up to a day."""
+    """Every place with coordinates, and the permits of the playbook's works up to a day, one of each project."""
     rules = rules_of(playbook)
-    permits = await all_permits(db, rules, as_of)
+    filed = await all_permits(db, rules, as_of)
     places = await all_places(db, await cities(db, org_id))
+    permits, own = of_projects(filed, positions(filed.owner, places.properties))
     return Loaded(
         places.properties,
         places.facts,
         permits.permits,
-        positions(permits.owner, places.properties),
+        own,
         {row["id"]: row["name"] for row in await rows(db, SQL["contractor_names"], ids=None)},
         {row["id"]: row["name"] for row in await rows(db, SQL["subdivision_names"])},
     )
@@ -125,6 +127,12 @@ async def some_permits(db: AsyncConnection, rules: Rules, as_of: date, ids: Sequ
     """Those of these permits that have coordinates, count, and are of the day or before."""
     statement = _which(SQL["permits"], "and p.id = any(cast(:ids as bigint[])) order by p.id")
     return _permits(await copy_out(db, statement, _PERMIT, works=list(rules.works), as_of=as_of, ids=list(ids)))
+
+
+def of_projects(filed: Permits, own: Ints) -> tuple[Permits, Ints]:
+    """Of each project the permit that began it, and `own` of these."""
+    first = one_per_project(filed.permits, own)
+    return Permits(filed.permits[first], filed.owner[first]), own[first]
 
 
 def positions(ids: Ints, properties: Rows) -> Ints:

@@ -28,6 +28,7 @@ from penstock.contagion.load import (
     all_places,
     cities,
     day_number,
+    of_projects,
     positions,
     silent,
 )
@@ -47,7 +48,7 @@ LAST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a pass did: places and permits it looked at, and how many scores differ from before."""
+    """What a pass did: places and permits (one a project) it looked at, and how many scores differ from before."""
 
     properties: int
     permits: int
@@ -142,9 +143,9 @@ async def _full(
     db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str], progress: Progress, all_anew: bool = False
 ) -> Scored:
     """Every place; what is measured and what is written overlap."""
-    found = await all_permits(db, rules, stamp.scored_on)
+    filed = await all_permits(db, rules, stamp.scored_on)
     places = await all_places(db, towns, progress)
-    own = positions(found.owner, places.properties)
+    found, own = await asyncio.to_thread(of_projects, filed, positions(filed.owner, places.properties))
     clusters = await cluster_store.renew(db, stamp, rules, found.permits, own, places.properties)
     field = prepare(places.properties, found.permits, own, as_of=day_number(stamp.scored_on), reach=rules.reach)
     ground = Ground(rules, stamp.scored_on, found.permits, field, clusters)

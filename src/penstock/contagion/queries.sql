@@ -135,7 +135,7 @@ select distinct p.subdivision_id from app.properties p where p.id = any(cast(:id
 select p.lat, p.lng, p.subdivision_id, p.property_id from app.building_permits p where p.id = any(cast(:ids as bigint[]));
 
 -- name: permits_of
-select p.id, p.lat, p.lng from app.building_permits p
+select p.id, p.lat, p.lng, p.subdivision_id from app.building_permits p
  where p.property_id = any(cast(:ids as bigint[])) and p.lat is not null and p.lng is not null and p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
 
 -- name: permits_near
@@ -143,11 +143,15 @@ select p.id, p.property_id from unnest(cast(:low as bigint[]), cast(:high as big
   join app.building_permits p on p.grid_cell between r.low and r.high and p.org_id = cast(:org_id as int)
  where p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
 
--- name: permit_totals
-select p.subdivision_id, count(*) as permits from app.building_permits p
- where p.subdivision_id = any(cast(:subdivisions as int[])) and p.lat is not null and p.lng is not null and p.work = any(cast(:works as text[]))
-   and p.permit_date <= cast(:as_of as date) and p.permit_date > cast(:as_of as date) - cast(:window_days as int)
- group by p.subdivision_id;
+-- name: permits_alike
+select p.id, p.lat, p.lng, p.property_id from app.building_permits p
+ where p.subdivision_id = any(cast(:subdivisions as int[])) and p.lat is not null and p.lng is not null and p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
+
+-- name: permits_at
+-- On the very spots: what belongs to no place is one project with what stands on the same.
+select p.id, p.property_id, p.subdivision_id from unnest(cast(:lats as double precision[]), cast(:lngs as double precision[])) s(lat, lng)
+  join app.building_permits p on p.org_id = cast(:org_id as int) and p.grid_cell = app.grid_cell(s.lat, s.lng) and p.lat = s.lat and p.lng = s.lng
+ where p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
 
 -- name: year_totals
 select p.subdivision_id, coalesce(sum(p.year_built), 0) as years, count(p.year_built) as known from app.properties p
