@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from factories import make_lead
-from ground import START
-from penstock import sales
+from ground import MASTER_KEY, ORG, START, onboard
+from penstock import assembly, sales
+from penstock.cli import app
 from penstock.cli.sales import instant
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
+from penstock.core.settings import Settings
 
 
 async def test_the_timeline_holds_notes_in_order_and_a_note_taken_back_comes_back(ctx: Context) -> None:
@@ -47,11 +54,21 @@ async def test_words_that_are_no_tag_note_or_title_are_refused(ctx: Context) -> 
         for word in ("", "Hail", "-x", "a b", "x" * 41):
             with pytest.raises(InvalidInput, match="tag"):
                 await sales.change_tags(db, 1, lead, add=[word], actor="me")
-        for words in ("", "   ", "x" * 10_001):
+        for words in ("", "   ", "x" * 10_001, "\0", "call\0back", "\ud800"):
             with pytest.raises(InvalidInput, match="text"):
                 await sales.add_note(ctx, db, 1, lead, words, actor="me")
         with pytest.raises(InvalidInput, match="title"):
             await sales.follow_up(ctx, db, 1, lead, title=" ", due_at=clock.now(), actor="me")
+        broken = {"title": "call\0", "note": "\0", "assignee": "Bea\0"}
+        for field, words in broken.items():
+            with pytest.raises(InvalidInput, match=f"{field}: holds a character"):
+                wanted = {"title": "call", "due_at": START + timedelta(days=1)} | {field: words}
+                await sales.follow_up(ctx, db, 1, lead, actor="me", **wanted)
+        with pytest.raises(InvalidInput, match="reason"):
+            await sales.move_stage(db, 1, lead, "contacted", actor="me", reason="\0")
+        with pytest.raises(InvalidInput, match="assignee"):
+            await sales.follow_ups(ctx, db, 1, assignee="\0")
+        assert await sales.follow_ups(ctx, db, 1) == []
         for due in (START - timedelta(days=3), START + timedelta(days=4000), START.replace(tzinfo=None)):
             with pytest.raises(InvalidInput, match="due_at"):
                 await sales.follow_up(ctx, db, 1, lead, title="call", due_at=due, actor="me")
@@ -134,6 +151,33 @@ async def test_one_tenants_notes_are_not_another_tenants(ctx: Context) -> None:
 )
 def test_when_something_is_due_is_read_in_the_orgs_zone(held_clock: object, said: str, meant: str) -> None:
     assert instant(said, "America/New_York").isoformat() == meant
+
+
+def test_the_lists_show_the_time_of_the_orgs_clock_and_name_its_zone(
+    database: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"DATABASE_URL": database, "PENSTOCK_HOME": str(tmp_path), "PENSTOCK_SETTINGS": str(tmp_path / "none")}
+    for name, value in {**variables, "PENSTOCK_MASTER_KEY": MASTER_KEY, "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+
+    async def furnish() -> UUID:
+        await onboard(settings, database)
+        async with assembly.context(settings, database) as made:
+            return await make_lead(made)
+
+    lead = str(asyncio.run(furnish()))
+
+    def penstock(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    when = f"{clock.now().year + 1}-01-15"  # winter: not the hour of UTC
+    added = penstock("follow-up", "add", lead, "call", "--due", f"{when}T20:00+00:00")
+    assert f"{when} 12:00 PST" in added and f"{when} 12:00 PST" in penstock("follow-up", "list")
+    zone = clock.now().astimezone(ZoneInfo(ORG.timezone)).tzname()
+    penstock("lead", "note", lead, "a note")
+    assert f" {zone}" in penstock("lead", "timeline", lead)
 
 
 @pytest.mark.parametrize("said", ["", "tomorrow", "+d", "+x", "2026-13-01", "12/03/2026"])

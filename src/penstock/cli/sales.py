@@ -40,12 +40,11 @@ async def timeline(lead: Lead, limit: Annotated[int, typer.Option(min=1, max=500
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         lead_id = await _found(ctx, db, lead)
         lines = await sales.timeline(ctx, db, ctx.settings.org_id, lead_id, before=None, limit=limit)
+        zone = str(await scalar(db, _ZONE, org_id=ctx.settings.org_id))
     if json:
         print_json(lines)
         return
-    rows = [
-        (f"{line['created_at']:%Y-%m-%d %H:%M}", line["activity_type"], line["description"] or "") for line in lines
-    ]
+    rows = [(told(line["created_at"], zone), line["activity_type"], line["description"] or "") for line in lines]
     answers.print(table("Timeline", ["at", "activity", "what"], rows))
 
 
@@ -129,14 +128,15 @@ async def add(
     """Remember to do something about a lead."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         org_id, lead_id = ctx.settings.org_id, await _found(ctx, db, lead)
-        due_at = instant(due, str(await scalar(db, _ZONE, org_id=org_id)))
+        zone = str(await scalar(db, _ZONE, org_id=org_id))
+        due_at = instant(due, zone)
         task = await sales.follow_up(
             ctx, db, org_id, lead_id, title=title, due_at=due_at, note=note, assignee=assignee, actor=ACTOR
         )
     if json:
         print_json({"lead": lead_id, "follow_up": task, "due_at": due_at})
     else:
-        answers.print(f"Follow-up {task}, due {due_at:%Y-%m-%d %H:%M %Z}")
+        answers.print(f"Follow-up {task}, due {told(due_at, zone)}")
 
 
 @follow_up_app.command("list", epilog="Example: penstock follow-up list --due")
@@ -152,16 +152,14 @@ async def listing(
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         wanted = None if state == "all" else state
         found = await sales.follow_ups(ctx, db, ctx.settings.org_id, state=wanted, due_only=due)
+        zone = str(await scalar(db, _ZONE, org_id=ctx.settings.org_id))
     if json:
         print_json(found)
         return
     if not found:
         answers.print("Nothing is to be done." if state == "open" else "None.")
         return
-    rows = [
-        (str(t["id"]), f"{t['due_at']:%Y-%m-%d %H:%M}", t["state"], str(t["lead_id"])[:8], t["title"] or "")
-        for t in found
-    ]
+    rows = [(str(t["id"]), told(t["due_at"], zone), t["state"], str(t["lead_id"])[:8], t["title"] or "") for t in found]
     answers.print(table("Follow-ups", ["id", "due", "state", "lead", "what"], rows))
 
 
@@ -192,12 +190,18 @@ async def later(task: Task, due: Due, json: Json = False) -> None:
     """Another day."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         org_id = ctx.settings.org_id
-        due_at = instant(due, str(await scalar(db, _ZONE, org_id=org_id)))
+        zone = str(await scalar(db, _ZONE, org_id=org_id))
+        due_at = instant(due, zone)
         await sales.postpone(db, org_id, task, due_at, actor=ACTOR)
     if json:
         print_json({"follow_up": task, "due_at": due_at})
     else:
-        answers.print(f"Follow-up {task}, due {due_at:%Y-%m-%d %H:%M %Z}")
+        answers.print(f"Follow-up {task}, due {told(due_at, zone)}")
+
+
+def told(at: datetime, zone: str) -> str:
+    """An instant as the clock of the org shows it, with its zone."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
 
 
 def instant(said: str, zone: str) -> datetime:

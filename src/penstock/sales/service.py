@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +23,7 @@ STAGE: Final = "sales"
 LONGEST_NOTE: Final = 10_000
 LONGEST_TITLE: Final = 200
 FARTHEST: Final = timedelta(days=5 * 366)
+_UNKEEPABLE: Final = re.compile("[\x00\ud800-\udfff]")
 TAG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # What the trade calls our stages of a sale.
 WORDS: Final = {
@@ -31,6 +32,16 @@ WORDS: Final = {
     "closed_won": "won",
     "closed_lost": "lost",
 }
+
+
+Words = TypeVar("Words", bound=str | None)
+
+
+def keepable(field: str, words: Words) -> Words:
+    """The words, if a database can keep them. Raises InvalidInput naming the field for NUL and halves of characters."""
+    if words is not None and _UNKEEPABLE.search(words):
+        raise InvalidInput(f"{field}: holds a character that is no text", fix="leave out NUL and broken characters")
+    return words
 
 
 async def must_exist(db: AsyncConnection, lead_id: object) -> None:
@@ -57,7 +68,7 @@ def _opened(ctx: Context, org_id: int, row: RowMapping) -> dict[str, Any]:
 
 async def add_note(ctx: Context, db: AsyncConnection, org_id: int, lead_id: object, text: str, *, actor: str) -> int:
     """Keep a note, sealed; gives its id. Raises InvalidInput for an empty or endless one."""
-    body = text.strip()
+    body = keepable("text", text).strip()
     if not body or len(body) > LONGEST_NOTE:
         raise InvalidInput(f"text: a note has 1 to {LONGEST_NOTE:,} characters", fix="write less, or more")
     sealed = ctx.sealer.seal(org_id, body)
@@ -117,7 +128,7 @@ async def follow_up(
     actor: str,
 ) -> int:
     """Somebody is to do something about a lead at that time; gives the task's id. Raises InvalidInput."""
-    title = title.strip()
+    title, note = keepable("title", title).strip(), keepable("note", note).strip()
     if not title or len(title) > LONGEST_TITLE:
         raise InvalidInput(f"title: 1 to {LONGEST_TITLE} characters", fix="say in a line what is to be done")
     _check_due(due_at)
@@ -127,9 +138,9 @@ async def follow_up(
         org_id=org_id,
         lead_id=str(lead_id),
         title=title,
-        note_sealed=ctx.sealer.seal(org_id, note.strip()) if note.strip() else None,
+        note_sealed=ctx.sealer.seal(org_id, note) if note else None,
         due_at=due_at,
-        assignee=assignee,
+        assignee=keepable("assignee", assignee),
         actor=actor,
     )
     await _tell(db, org_id, "follow_up_made", lead_id, {"task": task, "due_at": due_at.isoformat(), "by": actor})
@@ -162,7 +173,7 @@ async def follow_ups(
         state=state,
         due_only=due_only,
         lead_id=str(lead_id) if lead_id else None,
-        assignee=assignee,
+        assignee=keepable("assignee", assignee),
         id=task,
         limit=limit,
     )
@@ -179,7 +190,8 @@ async def close_follow_up(
     db: AsyncConnection, org_id: int, task: int, *, state: str, actor: str, reason: str | None = None
 ) -> None:
     """Done, skipped, or open again. Raises NotFound for no such task, or one that stands so already."""
-    lead_id = await scalar(db, SQL["close_follow_up"], org_id=org_id, id=task, state=state, actor=actor, reason=reason)
+    why = keepable("reason", reason)
+    lead_id = await scalar(db, SQL["close_follow_up"], org_id=org_id, id=task, state=state, actor=actor, reason=why)
     if lead_id is None:
         raise NotFound(f"There is no such follow-up, or it is {state} already.")
     await _tell(db, org_id, "follow_up_closed", lead_id, {"task": task, "state": state, "by": actor})
@@ -220,7 +232,7 @@ async def move_stage(
     db: AsyncConnection, org_id: int, lead_id: object, stage: str, *, actor: str, reason: str | None = None
 ) -> tuple[str, str]:
     """Move the sale on; gives from where to where. Raises Conflict naming what may follow, NotFound."""
-    wanted = stage_named(stage)
+    wanted, reason = stage_named(stage), keepable("reason", reason)
     row = await one(db, SQL["stage"], org_id=org_id, lead_id=str(lead_id))
     if row is None:
         raise NotFound("There is no such lead.")
