@@ -25,9 +25,17 @@ def test_the_commands_take_a_file_show_a_permit_and_follow_a_portal(
 
     file = tmp_path / "permits.csv"
     file.write_bytes(sheet(line(), line(Permit__="2", Date_Issued="2071-01-01")).getvalue())
-    assert "re-roof" not in penstock("import", str(file)).stdout
+    shown = penstock("import", str(file)).stdout
+    assert "re-roof" not in shown
+    assert "issued_on" in shown and "not in the future" in shown
     again = penstock("import", str(file), "--json")
     assert (again["read"], again["new"], again["unchanged"], again["refused"]) == (2, 0, 1, 1)
+    (refused,) = again["rejected"]
+    assert (refused["row"], refused["field"], bool(refused["reason"]), bool(refused["fix"])) == (
+        3, "issued_on", True, True,
+    )  # fmt: skip
+    for beyond in (("--limit", "10001"), ("--before", "9" * 30)):
+        penstock("list", *beyond, expect=2)
     (one,) = penstock("list", "--work", "reroof", "--since", "2024-01-01", "--json")
     assert penstock("show", str(one["id"]), "--json")["raw"].count("615-555-0199") == 1
     file.write_bytes(sheet(line(Date_Issued="2071-01-01")).getvalue())

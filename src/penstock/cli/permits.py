@@ -15,6 +15,7 @@ from penstock.cli.session import session
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From that day on.")]
 Portal = Annotated[str, typer.Argument(help="Name of the portal: penstock permits sources.")]
+MOST = 10_000  # permits that are listed at once; --before goes on
 group = typer.Typer(no_args_is_help=True, help="Permits of town halls: files, portals, and the places they are about.")
 
 
@@ -30,8 +31,10 @@ async def import_(
             done = await permits.import_file(
                 ctx, ctx.settings.org_id, stream, name=file.name, source=source, progress=update
             )
+        async with ctx.db.tenant(ctx.settings.org_id) as db:
+            refused = await permits.rejections(db, done.upload_id) if done.refused else []
     if json:
-        print_json(done)
+        print_json({**asdict(done), "rejected": refused})
     else:
         counted = [(name, getattr(done, name)) for name in ("new", "changed", "unchanged", "repeated", "refused")]
         lines = [("read", done.read), *counted]
@@ -40,6 +43,10 @@ async def import_(
         if done.warnings:
             answers.print(table("Left out", ["what", "rows"], list(done.warnings.items()), right=["rows"]))
         if done.refused:
+            columns = ["row", "field", "reason", "fix"]
+            lines = [tuple(one[name] for name in columns) for one in refused]
+            first = "Refused" if len(refused) == done.refused else f"Refused: the first {len(refused)}"
+            answers.print(table(first, columns, lines, right=["row"]))
             answers.print(f"refused rows: GET /v1/uploads/{done.upload_id}/rejected.csv")
     if done.read and done.read == done.refused:
         raise typer.Exit(Code.ATTENTION)
@@ -109,8 +116,10 @@ async def list_(
     work: Annotated[str | None, typer.Option(help="Only that kind of work: reroof…")] = None,
     unmatched: Annotated[bool, typer.Option(help="Only those that belong to no place we know.")] = False,
     since: Day = None,
-    before: Annotated[int | None, typer.Option(help="The last permit of the page before.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=2**63 - 1, help="The last permit of the page before.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many at most.")] = 100,
     json: Json = False,
 ) -> None:
     """Permits, newest first."""

@@ -168,7 +168,7 @@ def group_of(book: Playbook) -> typer.Typer:
     @command
     async def clusters_(
         ended: Annotated[bool, typer.Option("--ended", help="Those that are no more, too.")] = False,
-        limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+        limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
         json: Json = False,
     ) -> None:
         """Where the same work is being done all around, the busiest first."""

@@ -8,7 +8,7 @@ which, whichever of the two came first.
 
 from penstock.permits.classify import Classifier, Table, Verdict, load_table, standard
 from penstock.permits.files import PermitFile
-from penstock.permits.listing import Filters, listed, opened, shown, sources
+from penstock.permits.listing import Filters, listed, opened, rejections, shown, sources
 from penstock.permits.matching import Match, Near, Place, Properties, decide, parcel_key
 from penstock.permits.pulling import Pulled, follow, pull, pull_followed, sources_of, unfollow
 from penstock.permits.records import Permit, Read, read
@@ -43,6 +43,7 @@ __all__ = [
     "pull",
     "pull_followed",
     "read",
+    "rejections",
     "shown",
     "source",
     "sources",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -62,6 +63,11 @@ async def opened(db: AsyncConnection, sealer: Sealer, org_id: int, permit_id: in
     for name, value in sealed.items():
         found[name.removesuffix("_sealed")] = None if value is None else sealer.open(org_id, value)
     return found
+
+
+async def rejections(db: AsyncConnection, upload_id: UUID, *, limit: int = 20) -> list[dict[str, Any]]:
+    """The first refused rows of a file: row, field, reason and fix of each."""
+    return [dict(row) for row in await rows(db, SQL["rejections"], upload_id=upload_id, limit=limit)]
 
 
 async def sources(db: AsyncConnection) -> list[dict[str, Any]]:

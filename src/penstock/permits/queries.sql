@@ -97,6 +97,9 @@ drop table refused_permits;
 insert into app.rejected_rows (org_id, upload_id, row_number, field, reason, fix, raw_sealed)
 select cast(:org_id as int), cast(:upload_id as uuid), row_number, field, reason, fix, raw_sealed from refused_permits;
 
+-- name: rejections
+select row_number as row, field, reason, fix from app.rejected_rows where upload_id = cast(:upload_id as uuid) order by row_number limit :limit;
+
 -- name: sources
 select source, since, read_up_to, last_pulled_at, last_outcome, rows_read, is_active from app.permit_sources order by source;
 
