@@ -92,12 +92,19 @@ def test_a_signature_is_of_time_and_body(header: str, raw: bytes, secret: str, l
     assert stripe.verify(raw, {"Stripe-Signature": header}, secret=secret, at=at) is fits
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"[]", b"{}", b'{"id":1,"type":"x","created":"soon","data":{"object":{}}}', b"\xff"]
-)
+PLAIN = '{"id":"evt_1","type":"x","created":1790000000,"data":{"object":{}}}'
+SENSELESS = [
+    *(b"", b"[]", b"{}", b'{"id":1,"type":"x","created":"soon","data":{"object":{}}}', b"\xff"),
+    *(b"[" * 100_000, PLAIN.encode("utf-16"), PLAIN.replace("evt_1", "evt\\u0000").encode()),
+    PLAIN.replace('"x"', '"\\ud800"').encode(),
+]
+
+
+@pytest.mark.parametrize("raw", SENSELESS, ids=range(len(SENSELESS)))
 def test_what_is_no_event_is_bad_input(raw: bytes) -> None:
     with pytest.raises(InvalidInput):
         stripe.parse_event(raw)
+    assert stripe.parse_event(PLAIN.encode()).id == "evt_1"
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------

@@ -158,7 +158,10 @@ def test_a_tool_reply_carries_failures_in_the_item() -> None:
     }
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b'{"message": 1}', b'{"message": {"type": "hang"}}', b"\xff"])
+STRANGE = [b"", b"[]", b'{"message": 1}', b'{"message": {"type": "hang"}}', b"\xff", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("raw", STRANGE, ids=range(len(STRANGE)))
 def test_a_body_that_is_no_message_is_invalid(raw: bytes) -> None:
     with pytest.raises(InvalidInput):
         parse_message(raw)

@@ -207,7 +207,7 @@ async def _usage(month: str | None, json: bool) -> None:
 
 
 def _first_day(month: str) -> date:
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+    if not re.fullmatch(r"2[0-9]{3}-(0[1-9]|1[0-2])", month):
         raise InvalidInput(f"--month is not {month!r}", fix="write it as 2026-11")
     return date.fromisoformat(f"{month}-01")
 

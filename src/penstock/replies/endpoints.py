@@ -71,7 +71,7 @@ def read(kind: str, raw: bytes) -> Inbound:
         return parse_mime(raw)
     try:
         payload = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("the body is not JSON") from error
     if not isinstance(payload, dict):
         raise InvalidInput("the body is not a JSON object")

@@ -180,7 +180,7 @@ def parse_event(raw: bytes) -> CalendarEvent:
     try:
         body = json.loads(raw)
         trigger, payload = str(body["triggerEvent"]), body.get("payload") or {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput("the webhook is not a Cal.com event") from error
     uid = str(payload.get("uid") or payload.get("bookingUid") or "")
     attendees, organizer = payload.get("attendees") or [{}], payload.get("organizer") or {}

@@ -309,19 +309,26 @@ def verify(raw: bytes, headers: Mapping[str, str], *, secret: str, at: datetime)
 def parse_event(raw: bytes) -> News:
     """One verified webhook in our words. Raises InvalidInput for what is no event."""
     try:
-        body = json.loads(raw)
+        body = json.loads(raw.decode())
         subject = body["data"]["object"]
         customer = subject.get("customer")
         created = datetime.fromtimestamp(int(body["created"]), UTC)
         return News(
-            id=str(body["id"]),
-            type=str(body["type"]),
+            id=_word(body["id"]),
+            type=_word(body["type"]),
             created=created,
             customer=str(customer["id"]) if isinstance(customer, Mapping) else customer,
             about={name: str(subject[name]) for name in ("id", "object", "client_reference_id") if subject.get(name)},
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InvalidInput("the webhook is not a Stripe event") from error
+
+
+def _word(value: object) -> str:
+    """A text without characters that no database keeps. Raises ValueError."""
+    if not (word := str(value)).isprintable():
+        raise ValueError("not a word")
+    return word
 
 
 def _object(body: object) -> Mapping[str, Any]:

@@ -204,7 +204,7 @@ def parse_message(raw: bytes) -> ServerMessage:
 def _message(raw: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("the webhook body is not JSON") from error
     message = body.get("message") if isinstance(body, Mapping) else None
     if not isinstance(message, Mapping):
@@ -229,7 +229,7 @@ def _tool_call(item: Mapping[str, Any]) -> ToolCall:
     if isinstance(given, str):
         try:
             given = json.loads(given or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             given = {}
     return ToolCall(
         tool_call_id=str(item.get("id") or ""),
