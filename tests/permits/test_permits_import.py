@@ -55,6 +55,19 @@ async def test_a_row_becomes_a_permit_with_its_work_its_keys_and_its_people_seal
         assert await scalar(db, text("select actor from app.audit_logs where object_type = 'permit'")) == "ada"
 
 
+async def test_a_row_that_comes_again_without_coordinates_leaves_the_permit_where_its_place_is(ctx: Context) -> None:
+    spot = "select lat, at_place, matched_at is null as due, value_cents from app.building_permits"
+    await take(ctx, sheet(line(Lat="", Lon="")))
+    async with ctx.db.tenant(1) as db:
+        await execute(
+            db, text("update app.building_permits set lat = 36.1, lng = -86.8, at_place = true, matched_at = now()")
+        )
+    await take(ctx, sheet(line(Lat="", Lon="", Const_Cost="9100")))
+    assert [tuple(row.values()) for row in await stored(ctx, spot)] == [(36.1, True, False, 910_000)]
+    await take(ctx, sheet(line(Lat="36.2", Lon="-86.7", Const_Cost="9100")))
+    assert [tuple(row.values()) for row in await stored(ctx, spot)] == [(36.2, False, True, 910_000)]
+
+
 async def test_what_is_refused_is_kept_with_its_row_its_field_and_what_to_do(ctx: Context) -> None:
     done = await take(
         ctx,
