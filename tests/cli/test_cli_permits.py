@@ -27,7 +27,7 @@ def test_the_commands_take_a_file_show_a_permit_and_follow_a_portal(
     file.write_bytes(sheet(line(), line(Permit__="2", Date_Issued="2071-01-01")).getvalue())
     shown = penstock("import", str(file)).stdout
     assert "re-roof" not in shown
-    assert "issued_on" in shown and "not in the future" in shown
+    assert "issued_on" in shown and "future" in shown  # however wide the terminal is
     again = penstock("import", str(file), "--json")
     assert (again["read"], again["new"], again["unchanged"], again["refused"]) == (2, 0, 1, 1)
     (refused,) = again["rejected"]
