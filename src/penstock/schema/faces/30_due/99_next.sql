@@ -15,7 +15,9 @@ select org_id, 'verification', count(*), min(check_due_at) from app.contact_poin
 union all
 select org_id, stage, count(*), min(retry_after) from app.dlq where retry_after is not null group by org_id, stage
 union all
-select org_id, 'imagery', count(*), min(due_at) from app.roof_looks where outcome in ('waiting', 'pictured', 'failed') group by org_id
+select org_id, 'imagery', count(*), min(due_at) from app.roof_looks k where outcome in ('waiting', 'pictured', 'failed')
+   and exists (select 1 from app.leads l where l.org_id = k.org_id and l.property_id = k.property_id and l.playbook = k.playbook and l.area_scan_id is not null and l.merged_into is null
+                and l.lead_status <> 'do_not_contact' and l.campaign_status in ('new', 'queued', 'active', 'replied', 'paused')) group by org_id
 union all
 select org_id, 'booking.notifications', count(*), min(next_attempt_at) from app.notifications where state = 'waiting' group by org_id;
 comment on view app.next_due is 'Per stage: how many items wait for their time, and the earliest time.';
