@@ -148,9 +148,11 @@ select p.id, p.lat, p.lng, p.property_id from app.building_permits p
  where p.subdivision_id = any(cast(:subdivisions as int[])) and p.lat is not null and p.lng is not null and p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
 
 -- name: permits_at
--- On the very spots: what belongs to no place is one project with what stands on the same.
+-- On the very spots: what belongs to no place is one project with what stands on the same. Cell by cell (offset 0 keeps the planner
+-- from reading all permits once instead).
 select p.id, p.property_id, p.subdivision_id from unnest(cast(:lats as double precision[]), cast(:lngs as double precision[])) s(lat, lng)
-  join app.building_permits p on p.org_id = cast(:org_id as int) and p.grid_cell = app.grid_cell(s.lat, s.lng) and p.lat = s.lat and p.lng = s.lng
+ cross join lateral (select b.id, b.property_id, b.subdivision_id, b.work, b.permit_date from app.building_permits b
+                      where b.org_id = cast(:org_id as int) and b.grid_cell = app.grid_cell(s.lat, s.lng) and b.lat = s.lat and b.lng = s.lng offset 0) p
  where p.work = any(cast(:works as text[])) and p.permit_date <= cast(:as_of as date);
 
 -- name: year_totals
