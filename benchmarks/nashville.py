@@ -183,6 +183,7 @@ def pictures(case: Case, folder: Path) -> None:
     report = _report(at_risk, day, horizon)
     asked = f"{report.hits} of {report.properties:,} places of Nashville that filed for anything"
     chart = lift_chart(report, "Which of those who file, file for a re-roof?", f"{asked} after {as_of}")
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "nashville-lift.svg").write_text(chart, encoding="utf-8")
     known = case.permits
     days = (EPOCH + timedelta(days=each) for each in known["day"].tolist())

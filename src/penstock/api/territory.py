@@ -20,6 +20,7 @@ from penstock.api.paging import Page, Position, open_cursor, seal_cursor
 from penstock.core.access import Caller, allow
 from penstock.core.db import one, rows
 from penstock.core.errors import InvalidInput, NotFound
+from penstock.core.sealing import is_sealed
 
 router = APIRouter(prefix="/v1/territory", tags=["territory"])
 Reader = Annotated[Caller, allow("leads:read")]
@@ -123,15 +124,11 @@ async def show_row(model: Name, key: Annotated[str, Path(max_length=80)], caller
         raise NotFound(f"There is no such row in {model}.")
     opened = _without(row, ())
     for name in known.sealed:
-        if _is_sealed(opened[name]):
+        if isinstance(opened[name], str) and is_sealed(opened[name]):
             opened[name] = caller.ctx.sealer.open(caller.org_id, opened[name])
     if known.sealed:
         await audit(caller.db, caller.org_id, actor=caller.who.actor, action="accessed", kind=model, id=key)
     return opened
-
-
-def _is_sealed(value: object) -> bool:
-    return isinstance(value, str) and value[:1] == "s" and value[1:].partition(".")[0].isdigit()
 
 
 def _known(model: str) -> Model:

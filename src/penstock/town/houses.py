@@ -63,9 +63,7 @@ def details(dice: Dice, world: World, house: House) -> Mapping[str, Any]:
     home, key = household(world, house), (house.parcel, house.line)
     mortgaged = home.value - home.equity > home.value * OWED
     return {
-        "roof_material": dice.weighted(
-            MATERIALS, "material", round(house.lat, 5), round(house.lng, 5), otherwise="asphalt shingle"
-        ),
+        "roof_material": _material(dice, house),
         "living_sqft": dice.between(900, 3200, "living", *key),
         "mortgaged": mortgaged,
         "lien": dice.chance(LIEN, "lien", *key),
