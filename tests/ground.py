@@ -8,8 +8,10 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -17,6 +19,7 @@ import pytest
 
 import penstock
 from penstock import assembly, onboarding
+from penstock.core.context import Context
 from penstock.core.settings import Settings
 from penstock.schema import migrate
 
@@ -54,6 +57,17 @@ async def onboard(settings: Settings, database_url: str) -> None:
         await onboarding.ensure_org(ctx, 1, ORG)
         await onboarding.add_broker(ctx, 1, BROKER, broker_id=BROKER_ID)
         await onboarding.add_numbers(ctx, 1, BROKER_ID, NUMBERS)
+
+
+def with_vendors(ctx: Context, **changed: Any) -> Context:
+    """The same Context with some settings of its vendors changed."""
+    vendors = ctx.settings.vendors.model_copy(update=changed)
+    return replace(ctx, settings=ctx.settings.model_copy(update={"vendors": vendors}))
+
+
+def one_line(ctx: Context) -> Context:
+    """The same Context with one batch at a time: what happens first, and how often, is then certain."""
+    return with_vendors(ctx, concurrency=1)
 
 
 def shared_data() -> Path:

@@ -1,7 +1,6 @@
 """The waterfall against the running town: what is bought and written, and what happens when vendors or workers fail."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from factories import make_lead
+from ground import one_line, with_vendors
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
@@ -43,17 +43,6 @@ async def change(ctx: Context, sql: str) -> None:
 async def leads(ctx: Context, count: int = 30) -> None:
     for street in STREETS[:count]:
         await make_lead(ctx, address=street, first_name="Ada", last_name="Sample")
-
-
-def with_vendors(ctx: Context, **changed: Any) -> Context:
-    """The same Context with some settings of its vendors changed."""
-    vendors = ctx.settings.vendors.model_copy(update=changed)
-    return replace(ctx, settings=ctx.settings.model_copy(update={"vendors": vendors}))
-
-
-def one_line(ctx: Context) -> Context:
-    """The same Context with one batch at a time: what happens first, and how often, is then certain."""
-    return with_vendors(ctx, concurrency=1)
 
 
 async def checked_and_scored(ctx: Context) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from scrape_cast import add_company, add_contact, change, facts, grade, listed, pages, town_companies
 
-from ground import START
+from ground import START, one_line
 from penstock import enrichment as bank
 from penstock.api.app import create_app
 from penstock.core import clock
@@ -54,7 +54,7 @@ async def ledger(ctx: Context) -> Counter[tuple[str, str]]:
 
 async def test_a_page_is_bought_once_in_its_period(town_ctx: Context, town: Town) -> None:
     known = await watched(town_ctx, town, 60)
-    assert await read(town_ctx, town) == 60
+    assert await read(one_line(town_ctx), town) == 60  # several lines may cut them into more than two batches
     assert await read(town_ctx, town) == await read(town_ctx, town, days=29.5) == 0
     assert (await grade(town))["billed"]["apify"] == {"calls": 2, "items": 60, "cents": 60 * CENTS}
     assert await ledger(town_ctx) == {("company-scraper", "applied"): 60}
