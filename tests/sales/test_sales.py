@@ -39,6 +39,8 @@ async def test_the_timeline_holds_notes_in_order_and_a_note_taken_back_comes_bac
         first = lines[0]
         rest = await sales.timeline(ctx, db, 1, lead, before=(first["created_at"], first["id"]), limit=50)
         assert [x["id"] for x in rest] == [x["id"] for x in lines[1:]]
+        face = "select id from territory.lead_activities where lead_id = :lead order by created_at desc, id desc"
+        assert [x["id"] for x in lines] == [x["id"] for x in await rows(db, text(face), lead=lead)]
         await sales.take_back_note(db, 1, lead, note, actor="me")
         with pytest.raises(NotFound):
             await sales.take_back_note(db, 1, lead, note, actor="me")

@@ -14,6 +14,7 @@ from ground import BROKER_ID, shared_data
 from penstock.core.context import Context
 from penstock.core.db import rows
 
+SOURCES = Path(__file__).parents[2] / "src" / "penstock"
 MODEL = re.compile(r"^#### (\w+)\n.*?```sql\n(.*?)```", re.DOTALL | re.MULTILINE)
 
 
@@ -67,6 +68,16 @@ def test_the_reference_leaves_no_documented_column_out() -> None:
 
 def test_all_28_models_that_the_document_names_have_a_view(database: str) -> None:
     assert len(views(database)) == 28
+
+
+def test_no_room_rests_on_these_views() -> None:
+    """They show what the rooms have done; the rooms read the tables and views of `app`."""
+    resting = [
+        str(file.relative_to(SOURCES))
+        for file in sorted(SOURCES.rglob("*.sql"))
+        if "schema" not in file.parts and re.search(r"\b(from|join|update|into)\s+territory\.", file.read_text("utf-8"))
+    ]
+    assert resting == []
 
 
 @pytest.mark.parametrize("role", ["admin", "broker"])

@@ -4,7 +4,7 @@ select exists (select 1 from app.leads where id = cast(:lead_id as uuid) and mer
 -- name: timeline
 -- Newest first, from behind the given line on. Notes are sealed.
 select id, activity_type, title, description, activity_metadata, success, error_message, created_at
-  from territory.lead_activities
+  from app.lead_timeline
  where lead_id = cast(:lead_id as uuid)
    and (cast(:before as timestamptz) is null or (created_at, id) < (cast(:before as timestamptz), cast(:before_id as text)))
  order by created_at desc, id desc limit cast(:limit as int);
