@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from penstock.api import brokers, configurations, health, leads, reports, sign_in, territory, users
+from penstock.api import brokers, health, leads, reports, sign_in, territory, users
 from penstock.api.authenticate import Authenticator
 from penstock.api.limits import RateLimiter
 from penstock.api.middleware import LimitAnonymous, LimitBody, RequestContext
@@ -67,7 +67,7 @@ def create_app(ctx: Context) -> FastAPI:
     app.state.ctx = ctx
     app.state.authenticate = Authenticator(limiter)
     app.state.sign_in_limiter = RateLimiter(sign_in.TRIES_PER_MINUTE)
-    for part in (health, sign_in, users, brokers, leads, reports, *STAGES, configurations, territory):
+    for part in (health, sign_in, users, brokers, leads, reports, *STAGES, territory):
         app.include_router(part.router)
     problems.install(app)
     app.add_exception_handler(Exception, _bug)

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,13 +17,13 @@ from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.sqlfile import load
+from penstock.core.texts import keepable
 
 SQL = load(__package__)
 STAGE: Final = "sales"
 LONGEST_NOTE: Final = 10_000
 LONGEST_TITLE: Final = 200
 FARTHEST: Final = timedelta(days=5 * 366)
-_UNKEEPABLE: Final = re.compile("[\x00\ud800-\udfff]")
 TAG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # What the trade calls our stages of a sale.
 WORDS: Final = {
@@ -32,16 +32,6 @@ WORDS: Final = {
     "closed_won": "won",
     "closed_lost": "lost",
 }
-
-
-Words = TypeVar("Words", bound=str | None)
-
-
-def keepable(field: str, words: Words) -> Words:
-    """The words, if a database can keep them. Raises InvalidInput naming the field for NUL and halves of characters."""
-    if words is not None and _UNKEEPABLE.search(words):
-        raise InvalidInput(f"{field}: holds a character that is no text", fix="leave out NUL and broken characters")
-    return words
 
 
 async def must_exist(db: AsyncConnection, lead_id: object) -> None:

@@ -1,4 +1,7 @@
-"""HTTP: the voice vendor's webhook. Verified on the raw bytes, stored sealed; tool calls are answered at once."""
+"""HTTP: the voice vendor's webhook. Verified on the raw bytes, stored sealed; tool calls are answered at once.
+
+Configurations and campaigns of calls are put beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from penstock.core.edge import Ctx
 from penstock.core.errors import NotSignedIn
 from penstock.providers.voice import vapi
 from penstock.providers.voice.calls import ServerMessage, ToolAnswer
-from penstock.voice import receipts, tools
+from penstock.voice import configuration_endpoints, receipts, tools
 from penstock.voice.placing import SQL, caller
 
 router = APIRouter()
+router.include_router(configuration_endpoints.router)
 ROUTE = "/webhooks/vapi"
 log = structlog.get_logger(__name__)
 

@@ -1,37 +1,38 @@
-"""How the voice agent speaks and texts are written for a customer; and campaigns of calls."""
+"""HTTP: how the voice agent speaks and texts are written for a customer; and campaigns of calls."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import text
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from penstock.api.accounts import audit
 from penstock.core.access import Caller, allow
-from penstock.core.db import execute, one, scalar
-from penstock.core.errors import InvalidInput, NotAllowed, NotFound
+from penstock.core.errors import InvalidInput, NotAllowed
+from penstock.voice import configurations
 
 router = APIRouter(tags=["territory"])
 Writer = Annotated[Caller, allow("leads:write")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Speed = Annotated[float, Field(ge=0.5, le=2)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Speed = Annotated[float, Field(ge=0.5, le=2, allow_inf_nan=False)]
 Words = Annotated[str, Field(max_length=10_000)]
-Word = Annotated[str, Field(min_length=1, max_length=100)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class VoiceConfiguration(BaseModel):
-    """What to change. Consent and do-not-call are law: they cannot be switched off."""
+    """What to change; the rest stays. Consent and do-not-call are law: they cannot be switched off.
+
+    Null empties the prompt: then the playbook's is used. Nothing else can be empty.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"speaking_rate": 0.9}]})
     default_voice_id: Word | None = None
     tts_vendor: Literal["elevenlabs", "cartesia"] | None = None
     voice_style: Word | None = None
     speaking_rate: Speed | None = None
-    pitch_adjustment: Annotated[float, Field(ge=-20, le=20)] | None = None
+    pitch_adjustment: Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)] | None = None
     asr_vendor: Literal["deepgram", "whisper"] | None = None
     asr_language: Word | None = None
     enable_punctuation: bool | None = None
@@ -40,7 +41,7 @@ class VoiceConfiguration(BaseModel):
     llm_model: Word | None = None
     system_prompt_template: Words | None = None
     max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     max_call_duration_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
     enable_barge_in: bool | None = None
     silence_timeout_seconds: Annotated[int, Field(ge=1, le=120)] | None = None
@@ -51,7 +52,7 @@ class VoiceConfiguration(BaseModel):
 
 
 class AiConfiguration(BaseModel):
-    """What to change."""
+    """What to change; the rest stays. Null empties a prompt or the description; nothing else can be empty."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"email_tone": "warm"}]})
     voice_enabled: bool | None = None
@@ -70,7 +71,7 @@ class AiConfiguration(BaseModel):
     value_propositions: Annotated[list[Words], Field(max_length=50)] | None = None
     common_objections: Annotated[list[Words], Field(max_length=50)] | None = None
     voice_opening_prompt: Words | None = None
-    voice_objection_prompts: dict[str, Words] | None = None
+    voice_objection_prompts: Annotated[dict[Word, Words], Field(max_length=50)] | None = None
     voice_closing_prompt: Words | None = None
     email_generation_prompt: Words | None = None
     sms_generation_prompt: Words | None = None
@@ -89,11 +90,11 @@ class CallCampaign(BaseModel):
     name: Word
     goal: Literal["qualify", "schedule", "follow_up"] = "schedule"
     contractor_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    filters: dict[str, str | int | bool] = {}
+    filters: Annotated[dict[Word, Words | int | bool], Field(max_length=50)] = {}
 
 
 class CallCampaignChange(BaseModel):
-    """Where it stands."""
+    """Where it shall stand: a completed one stays so, and none is a draft again."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "paused"}]})
     status: Literal["draft", "active", "paused", "completed"]
@@ -102,48 +103,21 @@ class CallCampaignChange(BaseModel):
 @router.put("/v1/territory/voice_configurations/{broker_id}")
 async def set_voice_configuration(broker_id: UUID, change: VoiceConfiguration, caller: Writer) -> dict[str, Any]:
     """Change how the voice agent speaks for a customer; gives all of it."""
-    for name in ("require_consent", "dnc_compliance"):
-        if getattr(change, name) is False:
-            raise InvalidInput(f"{name}: cannot be switched off", fix="calls need consent and heed do-not-call: law")
-    return await _set(caller, "voice_configurations", broker_id, change.model_dump(exclude_none=True))
+    return await _set(caller, "voice_configurations", broker_id, change)
 
 
 @router.put("/v1/territory/ai_configurations/{broker_id}")
 async def set_ai_configuration(broker_id: UUID, change: AiConfiguration, caller: Writer) -> dict[str, Any]:
     """Change how texts are written for a customer; gives all of it."""
-    return await _set(caller, "ai_configurations", broker_id, change.model_dump(exclude_none=True))
+    return await _set(caller, "ai_configurations", broker_id, change)
 
 
-async def _set(caller: Caller, table: str, broker_id: UUID, changes: dict[str, Any]) -> dict[str, Any]:
-    if caller.who.role == "broker" and caller.who.user_id != broker_id:
-        raise NotFound("There is no such customer.")
-    values = {name: json.dumps(v) if isinstance(v, list | dict) else v for name, v in changes.items()}
-    pairs = ", ".join(f"{name} = {_typed(name, v)}" for name, v in changes.items())
+async def _set(caller: Caller, kind: configurations.Kind, broker_id: UUID, change: BaseModel) -> dict[str, Any]:
+    await configurations.must_exist(caller.db, broker_id)  # seeing the customer is the permission
     async with caller.ctx.db.tenant(caller.org_id) as db:
-        known = await scalar(db, text("select true from app.brokers where id = :id"), id=broker_id)
-        if not known:
-            raise NotFound("There is no such customer.")
-        made = f"insert into app.{table} (org_id, broker_id) values (:org_id, :id) on conflict do nothing"  # noqa: S608
-        await execute(db, text(made), org_id=caller.org_id, id=broker_id)
-        if pairs:
-            statement = f"update app.{table} set {pairs}, updated_at = app.now() where broker_id = :id"  # noqa: S608
-            await execute(db, text(statement), id=broker_id, **values)
-        await audit(
-            db,
-            caller.org_id,
-            actor=caller.who.actor,
-            action="changed",
-            kind=table,
-            id=broker_id,
-            fields=sorted(changes),
+        return await configurations.configure(
+            db, caller.org_id, kind, broker_id, change.model_dump(exclude_unset=True), actor=caller.who.actor
         )
-        row = await one(db, text(f"select * from territory.{table} where user_id = :id"), id=broker_id)  # noqa: S608
-    assert row is not None
-    return {name: value for name, value in row.items() if name != "org_id"}
-
-
-def _typed(name: str, value: object) -> str:
-    return f"cast(:{name} as jsonb)" if isinstance(value, list | dict) else f":{name}"
 
 
 @router.post("/v1/territory/call_campaigns", status_code=201)
@@ -155,37 +129,19 @@ async def make_call_campaign(wanted: CallCampaign, caller: Writer) -> dict[str, 
             f"playbook: there is no {wanted.playbook!r}", fix=f"one of {', '.join(caller.ctx.playbooks)}"
         )
     async with caller.ctx.db.tenant(caller.org_id) as db:
-        if wanted.contractor_id is not None and not await scalar(
-            db, text("select true from app.contractors where id = :id"), id=wanted.contractor_id
-        ):
-            raise InvalidInput("contractor_id: there is no such contractor", fix="see /v1/territory/contractors")
-        made = await scalar(
-            db,
-            text(
-                "insert into app.call_campaigns (org_id, contractor_id, playbook, name, goal, filters, created_by) "
-                "values (:org_id, cast(:contractor_id as int), :playbook, :name, :goal, cast(:filters as jsonb), "
-                ":actor) returning id"
-            ),
-            org_id=caller.org_id,
-            actor=caller.who.actor,
-            **(wanted.model_dump() | {"filters": json.dumps(wanted.filters)}),
-        )
-    return {"id": int(made)}
+        made = await configurations.make_call_campaign(db, caller.org_id, actor=caller.who.actor, **wanted.model_dump())
+    return {"id": made}
 
 
 @router.patch("/v1/territory/call_campaigns/{campaign_id}")
-async def change_call_campaign(
-    campaign_id: Annotated[int, Field(ge=1, le=2**63 - 1)], change: CallCampaignChange, caller: Writer
-) -> dict[str, Any]:
-    """Start, pause or end a campaign of calls. Staff only."""
+async def change_call_campaign(campaign_id: Number, change: CallCampaignChange, caller: Writer) -> dict[str, Any]:
+    """Start, pause or end a campaign of calls; what may not follow is refused (409) with what may. Staff only."""
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
-        statement = "update app.call_campaigns set status = :status, updated_at = app.now() where id = :id"
-        if not await execute(db, text(statement), id=campaign_id, status=change.status):
-            raise NotFound("There is no such campaign.")
+        await configurations.move_call_campaign(db, caller.org_id, campaign_id, change.status, actor=caller.who.actor)
     return {"id": campaign_id, "status": change.status}
 
 
 def _staff(caller: Caller) -> None:
     if caller.who.role not in ("admin", "operator") and not caller.who.may("admin"):
-        raise NotAllowed("Only operators and admins make campaigns.")
+        raise NotAllowed("Only operators and admins make campaigns.", fix="ask one of them, or use an admin's key")
