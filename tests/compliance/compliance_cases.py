@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from penstock.compliance.facts import SKIP_TRACE, Consent, Decision, Facts, Intent, Scrub
+from penstock.compliance.facts import SKIP_TRACE, Attempt, Consent, Decision, Facts, Intent, Scrub, Suppression
 from penstock.compliance.gate import may_contact
 from penstock.compliance.ruleset import load
 from penstock.compliance.zones import Location
@@ -13,6 +13,10 @@ SELLER = 1
 PHONE = "+12125550123"
 EMAIL = "ada@example.test"
 AT = datetime(2026, 11, 18, 16, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 19, 4, tzinfo=UTC)
+LISTED = (Scrub("US", date(2026, 11, 15), True),)
+STOP = Suppression("SUPP_OPT_OUT", AT - timedelta(days=2))
+FLORIDA: dict[str, Any] = {"phone": "+13055550123", "location": Location(phone="+13055550123", zip="33101")}
 FLAGS = frozenset({"seller_named", "artificial_voice", "automated_text", "not_condition"})
 
 # The vectors span years; the rules of this release end after ninety days.
@@ -79,3 +83,29 @@ def clean(
 
 def ask(facts: Facts, channel: str, *, at: datetime = AT, policy: Any = POLICY, **more: Any) -> Decision:
     return may_contact(facts, at=at, intent=intent(channel, **more), rules=RULES, policy=policy)
+
+
+def with_consent(consent: Consent | None, **more: Any) -> Facts:
+    """A clean contact with this consent and no other."""
+    return clean(consents=(consent,) if consent else (), **more)
+
+
+def at_place(phone: str, zip_code: str, **more: Any) -> Facts:
+    """A clean contact who lives elsewhere."""
+    return clean(phone=phone, location=Location(phone=phone, zip=zip_code), **more)
+
+
+def mail(**more: Any) -> Facts:
+    """A clean contact to be reached by email."""
+    return clean(email=EMAIL, **more)
+
+
+def attempts(*times: str, channel: str = "sms") -> tuple[Attempt, ...]:
+    """Attempts on one channel, each over at once."""
+    moments = [datetime.fromisoformat(time) for time in times]
+    return tuple(Attempt(channel, moment, moment) for moment in moments)
+
+
+def cold_mails(*days_ago: float) -> tuple[Attempt, ...]:
+    """Emails that went to a stranger."""
+    return tuple(Attempt("email", AT - timedelta(days=d), AT - timedelta(days=d), cold=True) for d in days_ago)

@@ -1,0 +1,162 @@
+"""How far a scan may go: what it may cost, how many leads, and what is told before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ground import BROKER_ID
+from penstock import onboarding
+from penstock.core.context import Context
+from penstock.core.errors import Conflict
+from penstock.scans import ScanRequest, estimate, read_area, run, start
+from penstock.scans.tasks import pump
+from scanworld import AUSTIN, account, leads_of, make_places, ordered, sql, state, subscribe
+
+if TYPE_CHECKING:
+    from scanrooms import Rooms
+
+pytest_plugins = ["scanrooms"]
+
+
+async def test_a_trial_of_25_stops_at_25_with_the_best_of_the_area(
+    ctx: Context, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "CHUNK", 10)
+    places = await make_places(ctx, [60 + n for n in range(40)])
+    scan = await ordered(ctx)
+    await pump(ctx, 1)
+    found = await state(ctx, scan)
+    assert (found["status"], leads_of(found), found["processed_properties"]) == ("completed", 25, 25)
+    assert "trial" in found["results_summary"]["stopped"]
+    assert found["results_summary"]["not_leads"] == {"not reached": 15}
+    assert {r["property_id"] for r in await sql(ctx, "select property_id from app.leads")} == set(places[15:])
+    await subscribe(ctx)
+    more = await ordered(ctx)
+    await pump(ctx, 1)
+    assert leads_of(await state(ctx, more)) == 15
+    assert await account(ctx) == {"leads": 40, "places": 40, "lines": 40, "told": 40, "trial": 0}
+    free = await sql(ctx, "select in_trial, sum(unit_cents) as cents from app.usage_events group by 1 order by 1")
+    assert [(row["in_trial"], int(row["cents"])) for row in free] == [(False, 15 * 2500), (True, 0)]
+
+
+async def test_it_stops_at_the_leads_and_at_the_money_that_were_wanted(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90] * 12)
+    await subscribe(ctx, trial=2)
+    few = await ordered(ctx, max_leads=3)
+    await pump(ctx, 1)
+    cheap = await ordered(ctx, max_cost_cents=Decimal(7_600))  # three at $25, and a dollar left
+    await pump(ctx, 1)
+    first, second = await state(ctx, few), await state(ctx, cheap)
+    assert (leads_of(first), first["results_summary"]["stopped"]) == (3, "3 leads were wanted")
+    assert first["results_summary"]["cents"] == {"search": 0.0, "leads": 2500.0}
+    assert (leads_of(second), second["results_summary"]["stopped"]) == (3, "the limit of $76.00 is reached")
+    assert second["results_summary"]["cents"]["leads"] == 7500.0
+
+
+async def test_an_unpaid_subscription_ends_a_scan_without_leads_and_says_why(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90])
+    await subscribe(ctx, trial=25)
+    scan = await ordered(ctx)
+    await sql(ctx, "update app.subscriptions set status = 'past_due' returning 1")
+    await pump(ctx, 1)
+    found = await state(ctx, scan)
+    assert (found["status"], leads_of(found)) == ("completed", 0)
+    assert "unpaid" in found["results_summary"]["stopped"]
+
+
+async def test_an_order_of_who_can_be_given_no_lead_is_refused_with_the_reason(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90])
+    await subscribe(ctx, "trial", trial=0)
+    with pytest.raises(Conflict, match="trial's leads are used up") as refused:
+        await ordered(ctx)
+    assert refused.value.fix == "subscribe"
+    await subscribe(ctx, trial=5)
+    await sql(ctx, "update app.subscriptions set status = 'past_due' returning 1")
+    with pytest.raises(Conflict, match="no lead now: an invoice is unpaid"):
+        await ordered(ctx)
+    assert await sql(ctx, "select 1 from app.area_scans") == []
+
+
+async def test_a_scan_goes_no_further_than_the_estimate_that_was_agreed(ctx: Context, rooms: Rooms) -> None:
+    empty, known = read_area(zip_code="78701"), read_area(zip_code="78702")
+    await make_places(ctx, [90] * 4, postal_code="78702")
+    await subscribe(ctx, "trial", trial=3)
+    none, three, kept = [await ordered(ctx, area=area) for area in (empty, known, known)]
+    for postal_code in ("78701", "78702"):  # loaded between order and run, by who has subscribed meanwhile
+        await make_places(ctx, [95] * 4, postal_code=postal_code)
+    await subscribe(ctx, trial=3)
+    await pump(ctx, 1)
+    found = [await state(ctx, scan) for scan in (none, three, kept)]
+    assert [leads_of(scan) for scan in found] == [0, 3, 0]
+    reached = "what was agreed is reached: {} leads, $0.00; order again for more"
+    assert [scan["results_summary"]["stopped"] for scan in found] == [reached.format(n) for n in (0, 3, 3)]
+    assert sum(scan["results_summary"]["cents"]["leads"] for scan in found) == 0
+    more = await ordered(ctx, area=known, start=False)
+    await subscribe(ctx, "enterprise")
+    await sql(
+        ctx,
+        "update app.area_scans set estimate = jsonb_set(estimate, '{leads_at_most}', '2') where id = :id returning 1",
+        id=more,
+    )
+    await start(ctx, 1, more)
+    await pump(ctx, 1)
+    second = await state(ctx, more)
+    assert leads_of(second) == 2 and "2 leads, $125.00" in second["results_summary"]["stopped"]
+
+
+async def test_a_scan_that_nothing_stopped_says_why_it_ended(ctx: Context, rooms: Rooms) -> None:
+    carl = await onboarding.add_broker(ctx, 1, onboarding.BrokerProfile(name="Carl", email="carl@acme.example"))
+    nobodys = await ordered(ctx)
+    await pump(ctx, 1)
+    await make_places(ctx, [90, 80, 10])
+    all_of_them, taken = await ordered(ctx), await ordered(ctx, broker_id=carl)
+    await pump(ctx, 1)
+    said = [(await state(ctx, scan))["results_summary"]["stopped"] for scan in (nobodys, all_of_them, taken)]
+    assert said == [
+        "no place was good enough",
+        "every place that was good enough is a lead",
+        "every place that was good enough was a lead before: 0 yours, 2 taken",
+    ]
+
+
+async def test_permits_that_are_read_first_may_bring_any_place_to_the_bar(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90, 10, 10])
+    request = ScanRequest(area=AUSTIN, broker_id=BROKER_ID)
+    told = [await estimate(ctx, 1, replace(request, permits=permits)) for permits in (False, True)]
+    assert [(one.leads_at_most, one.leads_expected) for one in told] == [(1, 1), (3, 1)]
+
+
+async def test_the_price_is_told_before_and_nothing_is_stored_or_bought(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90, 90, 70, 10, 10, 10, 10, 10, None, None])
+    rooms.at_vendor = 30
+    await subscribe(ctx, trial=2)
+    request = ScanRequest(area=AUSTIN, broker_id=BROKER_ID, search=True)
+    told = await estimate(ctx, 1, request)
+    assert (told.places, told.scored, told.at_vendor, told.trial_leads) == (10, 8, 30, 2)
+    assert told.leads_at_most == 3 + 2 + 20  # ready, not scored yet, new at the vendor
+    assert told.leads_expected == 3 + round(3 / 8 * 22)
+    costs = {cost.what: (cost.at_most, cost.at_most_cents) for cost in told.costs}
+    assert costs["search"] == (30, Decimal(300)) and costs["leads"] == (23, Decimal(57_500))
+    assert told.at_most_cents == 300 + 57_500 + costs["pictures"][1]
+    capped = await estimate(ctx, 1, replace(request, max_cost_cents=Decimal(200), max_leads=4))
+    assert (capped.leads_at_most, capped.at_most_cents) == (4, 200 + 4 * told.costs[2].unit_cents)
+    newcomer = await estimate(ctx, 1, ScanRequest(area=AUSTIN))
+    assert (newcomer.trial_leads, newcomer.costs[1].at_most) == (25, 0)
+    carl = await onboarding.add_broker(ctx, 1, onboarding.BrokerProfile(name="Carl", email="carl@acme.example"))
+    await estimate(ctx, 1, replace(request, broker_id=carl))
+    assert [row["broker_id"] for row in await sql(ctx, "select broker_id from app.subscriptions")] == [BROKER_ID]
+    assert await sql(ctx, "select 1 from app.area_scans") == []
+    assert {what for what, _ in rooms.asked} == {"count"}
+
+
+async def test_a_search_buys_no_more_than_the_estimate_said(ctx: Context, rooms: Rooms) -> None:
+    rooms.at_vendor = 500
+    scan = await ordered(ctx, search=True, max_cost_cents=Decimal(1_000))
+    rooms.at_vendor = 5_000
+    await pump(ctx, 1)
+    assert ("search", 100) in rooms.asked
+    assert (await state(ctx, scan))["results_summary"]["cents"]["search"] == 1_000
