@@ -25,7 +25,7 @@ from penstock.contagion.clusters import Density, find
 from penstock.contagion.field import prepare
 from penstock.contagion.geometry import chord, earth_centred
 from penstock.contagion.neighbours import measure
-from penstock.contagion.parts import by_stretch, feel_part, measure_parts, parts_of
+from penstock.contagion.parts import by_stretch, measure_part, measure_parts, parts_of
 from penstock.contagion.score import Weights, score, unknown_facts
 
 AS_OF = 20_000
@@ -89,7 +89,7 @@ def _two_processes() -> Iterator[Executor]:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         properties, permits, own = state(600, 60)
         field = prepare(properties, permits, own, as_of=AS_OF, reach=Reach())
-        list(pool.map(feel_part, list(parts_of(properties, field, np.arange(600) % 8))))  # both have imported all
+        list(pool.map(measure_part, list(parts_of(properties, field, np.arange(600) % 8))))  # both have imported all
         yield pool
 
 

@@ -45,8 +45,8 @@ async def members_of(db: AsyncConnection, playbook: str, permit_ids: Ints) -> In
 
 
 async def count(db: AsyncConnection, playbook: str, lies_in: Ints) -> None:
-    """Keep how many places lie in each cluster (`lies_in`: its id, once for each place) and how many hot leads."""
-    ids, places = np.unique(lies_in, return_counts=True)
+    """Keep how many places lie in each cluster (`lies_in`: its id, for each place; 0: none) and how many hot leads."""
+    ids, places = np.unique(lies_in[lies_in > 0], return_counts=True)
     await execute(db, SQL["count_places"], playbook=playbook, ids=ids.tolist(), places=places.tolist())
     await execute(db, SQL["count_hot_leads"], playbook=playbook)
 

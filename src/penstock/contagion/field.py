@@ -35,12 +35,20 @@ class Field:
     owners: Rows  # OWNER, sorted by id: properties with permits of their own
     subdivisions: Subdivisions
 
-    def only(self, positions: Ints) -> Field:
-        """The same field with these permits alone, for a part of the map."""
+    def only(self, positions: Ints, ids: Ints, codes: Ints) -> Field:
+        """The same field for a part of the map: these of its permits, and what concerns the properties `ids`.
+
+        The ids and the codes of subdivisions rise; the part's own codes are the positions among `codes`.
+        """
         columns = ("xyz", "index", "id", "day", "owner", "contractor", "replaced_year", "weight")
+        at = np.minimum(np.searchsorted(ids, self.owners["id"]), len(ids) - 1)
+        chosen = np.append(codes, -1)
+        totals = self.subdivisions
         return replace(
             self,
             tree=cKDTree(self.xyz[positions]),
+            owners=self.owners[ids[at] == self.owners["id"]],
+            subdivisions=Subdivisions(totals.permits[chosen], totals.year_sum[chosen], totals.year_count[chosen]),
             **{name: getattr(self, name)[positions] for name in columns},
         )
 

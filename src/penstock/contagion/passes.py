@@ -7,8 +7,8 @@ in now or noted as a change for the next time, never lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,11 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock import journey
 from penstock.contagion import around, cluster_store, map_cells, store
 from penstock.contagion.arrays import Ints, Rows
-from penstock.contagion.clusters import cluster_of
-from penstock.contagion.field import Field, prepare
+from penstock.contagion.executors import executor_for
+from penstock.contagion.field import prepare
 from penstock.contagion.load import (
     SQL,
-    Places,
     Progress,
     all_permits,
     all_places,
@@ -32,17 +31,16 @@ from penstock.contagion.load import (
     positions,
     silent,
 )
-from penstock.contagion.neighbours import measure
+from penstock.contagion.measuring import ground_of, in_order, measured
 from penstock.contagion.rules import Rules, rules_of
-from penstock.contagion.score import score
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import InvalidInput
+from penstock.core.settings import Contagion
 from penstock.playbook import Playbook
 
 FEW = 50  # changes that are always looked at one by one …
 FEW_OF = 1_000  # … and one in so many places; more are quicker done all at once
-CHUNK = 65_536  # places that are measured while those before are written
 LAST = 2**63 - 1
 
 
@@ -57,14 +55,21 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What places are measured against: the permits around, and which of them are in a cluster."""
+class _How:
+    """Who measures a full pass, and who watches."""
 
-    rules: Rules
-    as_of: date
-    permits: Rows
-    field: Field
-    clusters: Ints  # id of the cluster of each permit; -1
+    executor: Contagion
+    progress: Progress
+
+
+@dataclass(slots=True)
+class _Written:
+    """What the map and the clusters are counted from, by place, and how many stored rows differed from before."""
+
+    totals: Ints
+    tiers: Ints
+    lies_in: Ints  # id of the cluster; 0
+    changed: int = 0
 
 
 async def score_due(
@@ -113,7 +118,8 @@ async def bring_up_to_date(
         await execute(db, SQL["lock"], org_id=org_id)
         today: date = await scalar(db, SQL["today"], org_id=org_id)
         changes = await rows(db, SQL["change_ids"])
-        done = {each.playbook: await _one(db, org_id, each, today, full, progress) for each in rules}
+        how = _How(ctx.settings.contagion, progress)
+        done = {each.playbook: await _one(db, org_id, each, today, full, how) for each in rules}
         if changes:
             await execute(db, SQL["forget_changes"], ids=[row["id"] for row in changes])
         worked = [name for name, scored in done.items() if scored.full or scored.properties or scored.changed]
@@ -126,96 +132,69 @@ def _event(playbook: str, scored: Scored) -> journey.Event:
     return journey.Event("places_scored", None, "contagion", {"playbook": playbook, "full": scored.full, **counts})
 
 
-async def _one(db: AsyncConnection, org_id: int, rules: Rules, today: date, full: bool, progress: Progress) -> Scored:
+async def _one(db: AsyncConnection, org_id: int, rules: Rules, today: date, full: bool, how: _How) -> Scored:
     run = await one(db, SQL["run"], playbook=rules.playbook)
     stamp = store.Stamp(org_id, rules.playbook, today, rules.weights.version)
     towns = await cities(db, org_id)
     items = int(await scalar(db, SQL["count_changes"]))
     other_rules = run is None or run["scoring_version"] != rules.weights.version
     if full or other_rules or run is None or run["scored_on"] != today or list(run["cities"]) != towns:
-        return await _full(db, stamp, rules, towns, progress, all_anew=other_rules)
+        return await _full(db, stamp, rules, towns, how, all_anew=other_rules)
     if items > max(FEW, run["properties"] // FEW_OF):
-        return await _full(db, stamp, rules, towns, progress)
+        return await _full(db, stamp, rules, towns, how)
     return await _incremental(db, stamp, rules, towns) if items else Scored(0, 0, 0)
 
 
 async def _full(
-    db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str], progress: Progress, all_anew: bool = False
+    db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str], how: _How, all_anew: bool = False
 ) -> Scored:
-    """Every place; what is measured and what is written overlap."""
+    """Every place."""
     filed = await all_permits(db, rules, stamp.scored_on)
-    places = await all_places(db, towns, progress)
-    found, own = await asyncio.to_thread(of_projects, filed, positions(filed.owner, places.properties))
-    clusters = await cluster_store.renew(db, stamp, rules, found.permits, own, places.properties)
-    field = prepare(places.properties, found.permits, own, as_of=day_number(stamp.scored_on), reach=rules.reach)
-    ground = Ground(rules, stamp.scored_on, found.permits, field, clusters)
-    await execute(db, SQL["stage"])
-    changed, done, after, counted = 0, 0, -1, np.zeros(0, dtype=np.int64)
-    totals, tiers = (np.zeros(len(places.properties), dtype=np.int64) for _ in range(2))
-    async for fresh in _ahead(ground, places):
-        for kept, name in ((totals, "total_urgency_score"), (tiers, "tier")):
-            kept[done : done + len(fresh)] = fresh[name]
-        done += len(fresh)
-        upto = LAST if done == len(places.properties) else int(fresh["property_id"][-1])
-        there = await store.between(db, rules.playbook, after, upto)
-        changed += await store.write(db, stamp, fresh, there, all_anew=all_anew)
-        counted, after = np.append(counted, fresh["cluster_id"][fresh["cluster_id"] > 0]), upto
-        progress("scoring", done)
-    if not done:
-        there = await store.between(db, rules.playbook, -1, LAST)
-        changed = await store.write(db, stamp, np.zeros(0, dtype=store.SCORE), there)
-    await cluster_store.count(db, rules.playbook, counted)
-    await map_cells.count_all(db, stamp.org_id, rules.playbook, places.properties, totals, tiers)
-    counts = {"properties": done, "permits": len(found.permits)}
+    places = await all_places(db, towns, how.progress)
+    async with executor_for(how.executor, len(places.properties)) as executor:
+        found, own = await asyncio.to_thread(of_projects, filed, positions(filed.owner, places.properties))
+        clusters = await cluster_store.renew(db, stamp, rules, found.permits, own, places.properties)
+        field = prepare(places.properties, found.permits, own, as_of=day_number(stamp.scored_on), reach=rules.reach)
+        ground = ground_of(rules, stamp.scored_on, field, found.permits, clusters)
+        async with aclosing(in_order(ground, places, executor)) as scored:
+            written = await _write_all(db, stamp, len(places.properties), scored, how.progress, all_anew)
+    await cluster_store.count(db, rules.playbook, written.lies_in)
+    await map_cells.count_all(db, stamp.org_id, rules.playbook, places.properties, written.totals, written.tiers)
+    counts = {"properties": len(places.properties), "permits": len(found.permits)}
     await execute(
         db, SQL["keep_run"], org_id=stamp.org_id, playbook=rules.playbook, scored_on=stamp.scored_on,
         version=stamp.version, cities=towns, **counts,
     )  # fmt: skip
     await store.touch_leads(db, rules.playbook)
-    return Scored(done, len(found.permits), changed, full=True)
+    return Scored(**counts, changed=written.changed, full=True)
 
 
-async def _ahead(ground: Ground, places: Places) -> AsyncIterator[Rows]:
-    """SCORE rows chunk by chunk, each measured in a thread while the caller works on the one before."""
-    chunks = _chunks(places)
-    following = _begin(ground, chunks)
-    try:
-        while following:
-            fresh = await following
-            following = _begin(ground, chunks)
-            yield fresh
-    finally:
-        if following:
-            with suppress(Exception):
-                await following
-
-
-def _begin(ground: Ground, chunks: Iterator[Places]) -> asyncio.Task[Rows] | None:
-    part = next(chunks, None)
-    return asyncio.create_task(asyncio.to_thread(measured, ground, part)) if part else None
-
-
-def _chunks(places: Places) -> Iterator[Places]:
-    for start in range(0, len(places.properties), CHUNK):
-        cut = slice(start, start + CHUNK)
-        yield Places(places.properties[cut], places.facts[cut], places.versions[cut])
-
-
-def measured(ground: Ground, places: Places) -> Rows:
-    """SCORE rows of places. Pure; the heavy part of a pass."""
-    rules = ground.rules
-    felt = measure(places.properties, ground.field)
-    facts = places.facts.copy()
-    facts["covered"] |= felt["area"] > 0
-    scored = score(felt, facts, rules.weights, as_of=day_number(ground.as_of))
-    clusters = cluster_of(places.properties, ground.permits, ground.clusters, rules.density.radius_ft)
-    return store.stored_form(felt, scored, facts, places.versions, ground.permits["id"], clusters)
+async def _write_all(
+    db: AsyncConnection, stamp: store.Stamp, size: int, scored: AsyncIterator[Rows], progress: Progress, all_anew: bool
+) -> _Written:
+    """Write SCORE rows of all places as they come, by id; what is measured and what is written overlap."""
+    await execute(db, SQL["stage"])
+    made = _Written(*np.zeros((3, size), dtype=np.int64))
+    done, after = 0, -1
+    async for fresh in scored:
+        some = slice(done, done + len(fresh))
+        made.totals[some], made.tiers[some] = fresh["total_urgency_score"], fresh["tier"]
+        made.lies_in[some], done = fresh["cluster_id"], some.stop
+        upto = LAST if done == size else int(fresh["property_id"][-1])
+        there = await store.between(db, stamp.playbook, after, upto)
+        made.changed += await store.write(db, stamp, fresh, there, all_anew=all_anew)
+        after = upto
+        progress("scoring", done)
+    if not size:
+        there = await store.between(db, stamp.playbook, -1, LAST)
+        made.changed = await store.write(db, stamp, np.zeros(0, dtype=store.SCORE), there)
+    return made
 
 
 async def _incremental(db: AsyncConnection, stamp: store.Stamp, rules: Rules, towns: list[str]) -> Scored:
     """Only the places that a change can reach."""
     local = await around.reached(db, stamp.org_id, rules, towns, stamp.scored_on)
-    ground = Ground(rules, stamp.scored_on, local.permits, local.field, local.clusters)
+    ground = ground_of(rules, stamp.scored_on, local.field, local.permits, local.clusters)
     fresh = await asyncio.to_thread(measured, ground, local.places)
     await execute(db, SQL["stage"])
     there = await store.of(db, rules.playbook, local.ids)

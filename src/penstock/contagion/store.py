@@ -53,15 +53,15 @@ class Stamp:
     version: str
 
 
-def stored_form(felt: Rows, scored: Rows, facts: Rows, versions: Ints, permit_ids: Ints, clusters: Ints) -> Rows:
-    """SCORE rows of NEIGHBOURS, SCORES and FACTS. `permit_ids`: of the permits as given; `clusters`: ids, -1 none."""
+def stored_form(felt: Rows, scored: Rows, facts: Rows, versions: Ints, nearest: Ints, clusters: Ints) -> Rows:
+    """SCORE rows of NEIGHBOURS, SCORES and FACTS. `nearest`: id of that permit, 0: none; `clusters`: ids, -1: none."""
     made = np.zeros(len(felt), dtype=SCORE)
     made["property_id"], made["property_version"] = felt["id"], versions
     for column, name in OF_SCORES.items():
         made[column] = scored[name]
     for column, name in OF_NEIGHBOURS.items():
         made[column] = felt[name]
-    made["nearest_permit_id"] = np.append(permit_ids, 0)[felt["nearest"]]
+    made["nearest_permit_id"] = nearest
     made["since"] = felt["since"] - POSTGRES_EPOCH
     for n in range(3):
         made[f"contractor_{n + 1}"] = np.maximum(felt["contractors"][:, n], 0)

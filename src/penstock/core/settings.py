@@ -197,6 +197,14 @@ class Scans(_Group):
     largest_square_miles: float = Field(default=400.0, gt=0)
 
 
+class Contagion(_Group):
+    """Who measures the places of a large pass: this process in a thread, processes beside it, or a Dask cluster."""
+
+    processes: int = Field(default=1, ge=1, le=256)
+    dask: str = ""  # address of a scheduler, "tcp://host:8786"; it then takes the place of the processes
+    from_places: int = Field(default=200_000, ge=1)  # smaller passes stay in the thread
+
+
 class Api(_Group):
     host: str = "127.0.0.1"
     port: int = 8080
@@ -234,8 +242,14 @@ class Settings(BaseSettings):
     net: Net = Net()
     probe: Probe = Probe()
     scans: Scans = Scans()
+    contagion: Contagion = Contagion()
     logging: Logging = Logging()
     town_url: str = ""
+
+    @property
+    def reaches_people(self) -> bool:
+        """Whether what is asked and sent goes to real vendors and people, not to a town."""
+        return not self.town_url and (self.vendors.any_connected or self.environment == "production")
 
     def playbook_packages(self) -> list[str]:
         """Python packages with a playbook of one's own, as `playbooks` lists them, separated by commas."""
