@@ -14,7 +14,6 @@ from penstock.compliance.gate import may_contact
 from penstock.compliance.gates import GATES, Gate
 from penstock.compliance.zones import Location
 
-
 SPOILED: dict[str, Callable[[], tuple[Facts, str, dict[str, Any]]]] = {
     "SYS_INPUT": lambda: (clean(lead_found=False), "sms", {}),
     "SYS_INPUT purpose": lambda: (clean(), "sms", {"purpose": "TRANSACTIONAL"}),
