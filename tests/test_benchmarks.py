@@ -32,7 +32,7 @@ def made(server_url: str, template_database: str) -> Iterator[Ground]:
     ("name", "count"),
     [
         *[(Name.IMPORT, 3), (Name.COMPANIES, 3), (Name.UPSERT, 4), (Name.GATE, 1), (Name.QUEUES, 4)],
-        *[(Name.CONTAGION, 4), (Name.MAPS, 11)],
+        *[(Name.CONTAGION, 4), (Name.MAPS, 11), (Name.LARGE, 3)],
     ],
 )
 async def test_a_measurement_gives_figures_beside_a_peer(made: Ground, name: Name, count: int) -> None:
