@@ -25,7 +25,7 @@ from penstock import assembly, billing, demo_territory, insight, intake, onboard
 from penstock.core import clock, embedded
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import InvalidInput
+from penstock.core.errors import Conflict, InvalidInput
 from penstock.core.settings import Settings
 from penstock.core.sqlfile import load
 from penstock.playbook import Showcase
@@ -125,6 +125,10 @@ async def _run_on(
     pointed = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
     migrate.upgrade(url)
     async with assembly.context(pointed, url) as ctx:
+        if await onboarding.is_real(ctx):
+            raise Conflict(
+                "This database has a real tenant in it.", fix="unset DATABASE_URL, or name an empty database"
+            )
         try:
             return await carry_on(ctx, town.http_url, request, progress, began)
         finally:
@@ -184,6 +188,7 @@ async def open_shop(ctx: Context, base: str, show: Showcase) -> None:
     """The org, three brokers and their numbers; what is there already stays, but for where its made-up pages are."""
     seller = dataclasses.replace(ORG, name=show.seller, legal_name=f"{show.seller} LLC", public_url=base)
     await onboarding.ensure_org(ctx, ORG_ID, seller)
+    await onboarding.keep_apart(ctx)
     async with ctx.db.tenant(ORG_ID) as db:
         await execute(db, SQL["pages_are_at"], org_id=ORG_ID, base=base, made_up=onboarding.MADE_UP_ADDRESS)
     for index, (name, username, timezone) in enumerate(BROKERS, start=1):

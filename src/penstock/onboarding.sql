@@ -2,7 +2,19 @@
 update app.orgs set slug = :slug, name = :name, legal_name = :legal_name, postal_address = :postal_address, support_email = :support_email, support_phone = :support_phone,
        timezone = :timezone, from_domain = :from_domain, public_url = :public_url, policy = cast(:policy as jsonb), alert_email = :alert_email, alert_webhook_url = :alert_webhook_url,
        alert_secret_sealed = :alert_secret_sealed
- where id = cast(:org_id as int) and postal_address in ('', :made_up) and cast(:postal_address as text) not in ('', postal_address);
+ where id = cast(:org_id as int) and postal_address = '' and cast(:postal_address as text) <> '';
+
+-- name: rehearsed
+select rehearsed_at is not null from app.orgs where id = cast(:org_id as int);
+
+-- name: rehearse
+update app.orgs set rehearsed_at = app.now() where rehearsed_at is null;
+
+-- name: rehearsals
+select slug from app.orgs where rehearsed_at is not null order by id;
+
+-- name: is_real
+select postal_address <> '' and rehearsed_at is null from app.orgs where id = cast(:org_id as int);
 
 -- name: insert_org
 insert into app.orgs (id, slug, name, legal_name, postal_address, support_email, support_phone, timezone, from_domain, public_url, policy, alert_email, alert_webhook_url, alert_secret_sealed)

@@ -15,7 +15,7 @@ from penstock.core import clock, jobs, workers
 from penstock.core.context import Context
 from penstock.core.db import scalar
 from penstock.core.errors import NotFound
-from penstock.onboarding import ensure_playbooks
+from penstock.onboarding import ensure_playbooks, keep_apart
 from penstock.sweep import resolve, sweep
 
 SWEEP_EVERY_S = 60
@@ -55,7 +55,11 @@ async def run_stage(ctx: Context, name: str, org_id: int) -> int:
 
 @asynccontextmanager
 async def signed_in(ctx: Context) -> AsyncIterator[procrastinate.App]:
-    """The queue of a worker that has registered; signs off at a clean end only, so that a crash shows."""
+    """The queue of a worker that has registered; signs off at a clean end only, so that a crash shows.
+
+    Raises Conflict where a town's inventions would reach people.
+    """
+    await keep_apart(ctx)
     queue = build_queue(ctx)
     async with queue.open_async():
         await workers.register(ctx)

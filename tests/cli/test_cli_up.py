@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,9 @@ from typing import IO
 import httpx
 import psutil
 import pytest
+
+from ground import MASTER_KEY, onboard
+from penstock.core.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +68,19 @@ def test_up_serves_and_works_until_one_signal_stops_all_of_it(
         assert alive == []
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{api[0]}/healthz")
+
+
+def test_up_starts_no_town_for_a_tenant_with_a_profile_of_its_own(
+    tmp_path: Path, database: str, settings: Settings
+) -> None:
+    asyncio.run(onboard(settings, database))
+    ours = {"DATABASE_URL": database, "PENSTOCK_MASTER_KEY": MASTER_KEY, "PENSTOCK_API__PORT": "0"}
+    with started(tmp_path, "up", **ours) as process:
+        assert "this tenant is real" in line_with(process.stdout, "town", tmp_path)
+        line_with(process.stdout, "worker", tmp_path)
+        assert psutil.Process(process.pid).children(recursive=True) == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
 
 
 def test_up_says_when_its_port_is_taken(tmp_path: Path, database: str) -> None:

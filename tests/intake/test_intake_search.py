@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -152,10 +151,6 @@ async def test_places_without_coordinates_are_located_and_the_town_agrees(town_c
     await intake.import_file(town_ctx, 1, stream=io.BytesIO(data), name="a.csv", playbook=PLACES)
     due = (await ask(town_ctx, "select count(*) from app.geocoding_due"))[0][0]
     assert due > 10
-
-    private = town_ctx.settings.model_copy(update={"environment": "development"})
-    assert await locating.pump(replace(town_ctx, settings=private), 1) == 0, "the town knows nothing of real places"
-    assert await ask(town_ctx, "select count(*) from app.geocodings") == [(0,)]
 
     httpx.put(f"{town.http_url}/town/faults", json={"census": {"rate_429": 1.0}}).raise_for_status()
     assert await locating.pump(town_ctx, 1) == 0

@@ -55,8 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
             findings += [await check(db) for check in DATABASE_CHECKS]
             if not any(f.state == "fail" for f in findings if f.check == "schema"):
                 findings += [await check(db) for check in WORK_CHECKS]
-                findings.append(await tenants(db, reaches_people=_reaches_people(settings)))
-                findings.append(await places(db, in_town=not _reaches_people(settings)))
+                findings.append(await tenants(db, reaches_people=settings.reaches_people))
     except (DBAPIError, psycopg.Error, OSError, PenstockError, ValueError) as error:
         said = str(error).strip().splitlines()[0]
         findings.append(Finding("database", "fail", said, "check DATABASE_URL, or unset it to use the embedded server"))
@@ -196,11 +195,6 @@ async def drift(db: AsyncConnection) -> Finding:
     )
 
 
-def _reaches_people(settings: Settings) -> bool:
-    """Whether what is sent goes to people, and not to a town."""
-    return settings.vendors.any_connected or settings.environment == "production"
-
-
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
@@ -209,10 +203,10 @@ async def tenants(db: AsyncConnection, *, reaches_people: bool) -> Finding:
     found = await rows(db, SQL["tenants"])
     if not found:
         return Finding("tenant", "note", "none yet; the first command makes a local one")
-    if made_up := [row["slug"] for row in found if row["postal_address"] == onboarding.MADE_UP_ADDRESS]:
+    if rehearsed := [row["slug"] for row in found if row["rehearsed_at"]]:
         state: Literal["fail", "warn", "note"] = "fail" if reaches_people else "note"
-        fix = "run: penstock org add with your own name and address; they take the place of the made-up ones"
-        return Finding("tenant", state, f"{', '.join(made_up)} has the town's made-up name and address", fix)
+        says = f"{', '.join(rehearsed)} was in a town: people and answers in it are invented, nobody real is reached"
+        return Finding("tenant", state, says, f"for real work {onboarding.FRESH}")
     if unset := [row["slug"] for row in found if not row["postal_address"].strip()]:
         state = "warn" if reaches_people else "note"
         fix = "run: penstock org add with its legal name and postal address, before any message goes out"
@@ -220,16 +214,12 @@ async def tenants(db: AsyncConnection, *, reaches_people: bool) -> Finding:
     return Finding("tenant", "ok", ", ".join(row["slug"] for row in found))
 
 
-async def places(db: AsyncConnection, *, in_town: bool) -> Finding:
+async def places(db: AsyncConnection) -> Finding:
     """Whether places wait for their coordinates."""
     count = await scalar(db, SQL["unlocated"])
     if not count:
         return Finding("places", "ok", "none waits for its coordinates")
-    fix = (
-        "connect a vendor: penstock up then runs without the town, whose coordinates are invented and not written down"
-        if in_town
-        else "a worker looks them up; penstock status shows how far it is"
-    )
+    fix = "a worker looks them up; penstock status shows how far it is"
     return Finding("places", "note", f"{count} without coordinates wait for the geocoder", fix)
 
 
@@ -253,7 +243,7 @@ async def trouble(db: AsyncConnection) -> Finding:
 
 Check = Callable[[AsyncConnection], Awaitable[Finding]]
 DATABASE_CHECKS: Final[tuple[Check, ...]] = (version, drift, schema)
-WORK_CHECKS: Final[tuple[Check, ...]] = (roles, faces, row_security, workers, trouble)
+WORK_CHECKS: Final[tuple[Check, ...]] = (roles, faces, row_security, places, workers, trouble)
 
 
 # --- the outside ------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ select c.relname from pg_class c
 select clock_timestamp();
 
 -- name: tenants
-select slug, postal_address from app.orgs order by id;
+select slug, postal_address, rehearsed_at from app.orgs order by id;
 
 -- name: unlocated
 select count(*) from app.geocoding_due;

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from penstock import assembly, demo, worker
+from penstock import assembly, demo, onboarding, worker
 from penstock.cli.session import ensure_tenant
 from penstock.core.context import Context
 from penstock.core.errors import Conflict
@@ -31,18 +31,24 @@ async def up(settings: Settings, *, pace: float, seed: int, say: Callable[[str],
     settings = assembly.with_keys(settings)
     listening = _listen(settings.api.host, settings.api.port)
     base = f"http://{settings.api.host}:{listening.getsockname()[1]}"
-    with _town_if_needed(settings, pace=pace, seed=seed) as town:
-        if town:
-            settings = assembly.reached_at(
-                assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port), base
-            )
-            say(f"town     {town.http_url}, people live {pace:g} times as fast")
-        with assembly.database_url(settings) as url:
+    with assembly.database_url(settings) as url:
+        async with assembly.context(settings, url) as ctx:
+            await onboarding.keep_apart(ctx)
+            real = await onboarding.is_real(ctx)
+        if real and not settings.reaches_people:
+            say("town     none: this tenant is real. Connect a vendor, or try things out with another PENSTOCK_HOME")
+        with _town_if_needed(settings, real=real, pace=pace, seed=seed) as town:
+            if town:
+                settings = assembly.reached_at(
+                    assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port), base
+                )
+                say(f"town     {town.http_url}, people live {pace:g} times as fast")
             async with assembly.context(settings, url) as ctx:
                 await _open(ctx, base, town)
                 say(f"API      {base}/docs")
+                stop = _signalled()  # from here on a signal stops it in order
                 say("worker   at work; Ctrl-C stops everything")
-                await _until_stopped(ctx, listening)
+                await _until_stopped(ctx, listening, stop)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -56,8 +62,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def _town_if_needed(settings: Settings, *, pace: float, seed: int) -> Iterator[Town | None]:
-    if settings.vendors.any_connected or settings.environment == "production":
+def _town_if_needed(settings: Settings, *, real: bool, pace: float, seed: int) -> Iterator[Town | None]:
+    """A town where nobody else would answer; never for a tenant that is real: what a town says is invented."""
+    if real or settings.town_url or settings.reaches_people:
         yield None
         return
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -85,13 +92,18 @@ async def _open(ctx: Context, base: str, town: Town | None) -> None:
         await control.close()
 
 
-async def _until_stopped(ctx: Context, listening: socket.socket) -> None:
-    """Serve and work until a signal, or until one of the two ends by itself: then its error is raised."""
-    from penstock.api.app import create_app  # half a second, which only those wait for who serve
-
+def _signalled() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_stopped(ctx: Context, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Serve and work until a signal, or until one of the two ends by itself: then its error is raised."""
+    from penstock.api.app import create_app  # half a second, which only those wait for who serve
+
     server = _Server(uvicorn.Config(create_app(ctx), log_config=None, access_log=False, timeout_graceful_shutdown=10))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     working = asyncio.create_task(worker.work(ctx))

@@ -18,7 +18,6 @@ from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
 from penstock.core.errors import NotConfigured, ProviderBusy, ProviderError
-from penstock.core.settings import Settings
 from penstock.core.sqlfile import load
 from penstock.intake import coordinates
 from penstock.providers import account
@@ -43,7 +42,7 @@ class Found(NamedTuple):
 
 async def pump(ctx: Context, org_id: int) -> int:
     """Look up places until none is due; gives how many got an answer."""
-    if all(playbook.territory is None for playbook in ctx.playbooks.values()) or _would_be_made_up(ctx.settings):
+    if all(playbook.territory is None for playbook in ctx.playbooks.values()):
         return 0
     async with ctx.db.autocommit() as lock:
         if not await scalar(lock, SQL["try_lock"], org_id=org_id):
@@ -52,11 +51,6 @@ async def pump(ctx: Context, org_id: int) -> int:
             return await _locate_all(ctx, org_id)
         finally:
             await scalar(lock, SQL["unlock"], org_id=org_id)
-
-
-def _would_be_made_up(settings: Settings) -> bool:
-    """Whether a town would answer for real places: its points are invented, so the places wait for the geocoder."""
-    return bool(settings.town_url) and settings.environment != "demo"
 
 
 async def _locate_all(ctx: Context, org_id: int) -> int:
