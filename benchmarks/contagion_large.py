@@ -27,7 +27,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a pass took: seconds by the clock, seconds of processor of ours and of PostgreSQL, memory of this process."""
+    """What a pass took: seconds by the clock, processor seconds of ours and of PostgreSQL, memory of this process."""
 
     seconds: float
     ours: float

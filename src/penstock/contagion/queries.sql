@@ -105,13 +105,14 @@ update app.property_scores s
        contractor_1 = c.contractor_1, contractor_2 = c.contractor_2, contractor_3 = c.contractor_3, subdivision_year = c.subdivision_year,
        installed_year = c.installed_year, by_permit = c.by_permit, roof_age_years = c.roof_age_years, age_difference_years = c.age_difference_years,
        matches_neighbor_age = c.matches_neighbor_age, damage = c.damage, life_left_years = c.life_left_years, cluster_id = c.cluster_id,
-       scored_on = cast(:scored_on as date), scored_at = app.now(), scoring_version = cast(:version as text)
+       scored_on = cast(:scored_on as date), scored_at = (select app.now()), scoring_version = cast(:version as text)
   from score_changes c
  where s.org_id = cast(:org_id as int) and s.playbook = :playbook and s.property_id = c.property_id;
 
 -- name: take_scores
+-- The sub-select asks the clock once, not once a row.
 insert into app.property_scores
-select cast(:org_id as int), cast(:playbook as text), c.*, cast(:scored_on as date), app.now(), cast(:version as text) from score_changes c;
+select cast(:org_id as int), cast(:playbook as text), c.*, cast(:scored_on as date), (select app.now()), cast(:version as text) from score_changes c;
 
 -- name: touch_leads
 -- Leads whose place has another score than they have are due for scoring, even if they were scored in this very instant of

@@ -45,6 +45,7 @@ class BatchDataVendor(Vendor):
 class VapiVendor(Vendor):
     base_url: str = "https://api.vapi.ai"
     assistant_id: str = ""
+    cents_per_minute: Decimal = Field(default=Decimal(15), gt=0)  # at most, platform and providers together
     webhook_secret: SecretStr = SecretStr("")
     webhook_scheme: Literal["hmac", "secret"] = "hmac"
 
@@ -202,7 +203,7 @@ class Contagion(_Group):
 
     processes: int = Field(default=1, ge=1, le=256)
     dask: str = ""  # address of a scheduler, "tcp://host:8786"; it then takes the place of the processes
-    from_places: int = Field(default=200_000, ge=1)  # smaller passes stay in the thread
+    from_places: int = Field(default=500_000, ge=1)  # smaller passes stay in the thread
 
 
 class Api(_Group):
