@@ -13,6 +13,7 @@ from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
 
 _count = iter(range(1, 1_000_000))
+ON_THE_WAY = {"quoted": "interested", "application_submitted": "interested", "won": "appointment_scheduled"}
 
 
 async def make_lead(
@@ -84,6 +85,9 @@ async def make_lead(
             )
         if broker_id is not None:
             columns["assigned_broker_id"] = str(broker_id)
+        if way := ON_THE_WAY.get(str(columns.get("sales_stage"))):
+            step = text("update app.leads set sales_stage = :way where id = cast(:lead as uuid)")
+            await execute(db, step, way=way, lead=str(lead_id))
         if columns:
             assignments = ", ".join(f"{name} = :{name}" for name in columns)
             await execute(

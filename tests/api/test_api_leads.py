@@ -122,8 +122,22 @@ async def test_one_lead_is_in_the_clear_and_looking_is_recorded(
 async def test_a_broker_changes_the_stage_of_the_sale_and_nothing_else(cast: Cast, client: httpx.AsyncClient) -> None:
     lead_id, bea = cast.leads["Bea's"], cast.headers("Bea")
     url = f"/v1/leads/{lead_id}"
+    early = await client.patch(url, json={"sales_stage": "won", "assigned_persona": "Zoe"}, headers=bea)
+    says = "from new: appointment_scheduled, contacted, interested, lost, replied"
+    assert (early.status_code, early.json()["fix"]) == (409, says)
+    assert (await client.get(url, headers=bea)).json()["assigned_persona"] is None, "nothing of it was changed"
+    for stage in ("interested", "quoted"):
+        assert (await client.patch(url, json={"sales_stage": stage}, headers=bea)).status_code == 200
     changed = await client.patch(url, json={"sales_stage": "won", "status_reason": "signed"}, headers=bea)
     assert (changed.json()["sales_stage"], changed.json()["status_reason"]) == ("won", "signed")
+    again = await client.patch(url, json={"sales_stage": "won"}, headers=bea)
+    assert (again.status_code, again.json()["status_reason"]) == (200, "signed")
+    told = (await client.get(f"{url}/activities", headers=bea)).json()
+    assert [line["activity_metadata"]["to"] for line in told if line["title"] == "stage changed"] == [
+        "won",
+        "quoted",
+        "interested",
+    ]
     back = await client.patch(url, json={"sales_stage": "new"}, headers=bea)
     assert (back.status_code, back.json()["code"]) == (409, "conflict")
     for forbidden in ("consent", "campaign_status", "assigned_broker_id", "lead_score"):

@@ -37,6 +37,10 @@ async def test_a_broker_works_on_own_leads_over_http_and_on_no_others(
     assert (done.status_code, done.json()["state"]) == (200, "done")
     moved = await post(f"/v1/leads/{mine}/stage", {"stage": "CLOSED_LOST", "reason": "sold"})
     assert moved.json() == {"from": "new", "to": "lost"}
+    back = await post(f"/v1/leads/{mine}/stage", {"stage": "QUALIFIED", "reason": "  "})
+    assert (back.status_code, back.json()["fix"]) == (422, "say why")
+    back = await post(f"/v1/leads/{mine}/stage", {"stage": "QUALIFIED", "reason": "the buyer left"})
+    assert back.json() == {"from": "lost", "to": "interested"}
     told = (await client.get(f"/v1/leads/{mine}/activities", headers=bea)).json()
     assert {"note_added", "tags_changed", "follow_up_made", "follow_up_closed", "status_changed"} <= {
         line["activity_type"] for line in told

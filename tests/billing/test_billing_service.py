@@ -184,6 +184,21 @@ async def test_a_milestone_moves_the_sale_and_is_billed_once(ctx: Context) -> No
     assert (await billing.close_period(ctx, 1, DECEMBER_1)).total_cents == 50_000 + 150_000
 
 
+@pytest.mark.parametrize("stage", ["new", "replied", "interested", "appointment_scheduled", "quoted", "lost", "won"])
+async def test_a_milestone_is_a_fact_that_takes_the_sale_along_from_anywhere(ctx: Context, stage: str) -> None:
+    lead_id = await make_lead(ctx, broker_id=BROKER_ID, sales_stage=stage)
+    look = text("select sales_stage::text as stage, status_reason as reason from app.leads")
+    async with ctx.db.tenant(1) as db:
+        await service.reach_milestone(db, 1, lead_id=lead_id, event_type="application_submitted")
+        applied = await one(db, look)
+        await service.reach_milestone(db, 1, lead_id=lead_id, event_type="loan_funded")
+        funded = await one(db, look)
+    assert applied is not None and funded is not None
+    assert applied["stage"] == ("won" if stage == "won" else "application_submitted")
+    assert funded["stage"] == "won"
+    assert funded["reason"] == ("application submitted" if stage == "lost" else None)
+
+
 async def test_a_milestone_of_a_lead_nobody_works_is_refused(ctx: Context) -> None:
     async with ctx.db.tenant(1) as db:
         with pytest.raises(NotFound):

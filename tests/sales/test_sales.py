@@ -107,6 +107,7 @@ async def test_a_stage_follows_only_where_it_may_and_the_refusal_names_what_may(
         with pytest.raises(Conflict) as refused:
             await sales.move_stage(db, 1, lead, "new", actor="me")
         assert "won" in str(refused.value.fix)
+        assert await sales.move_stage(db, 1, lead, "quoted", actor="me", reason="higher") == ("quoted", "quoted")
         assert await sales.move_stage(db, 1, lead, "closed_won", actor="me") == ("quoted", "won")
         with pytest.raises(Conflict, match="won") as final:
             await sales.move_stage(db, 1, lead, "lost", actor="me")

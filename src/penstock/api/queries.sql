@@ -85,8 +85,8 @@ select id, kind, value, source, score, verified, status, line_type, verified_at,
   from app.contact_points where contact_id = cast(:id as bigint) and not is_invalid order by kind, verified desc, score desc nulls last, id;
 
 -- name: change_lead
-update app.leads set sales_stage = coalesce(cast(:sales_stage as app.sales_stage), sales_stage), status_reason = coalesce(:status_reason, status_reason),
-       assigned_persona = coalesce(:assigned_persona, assigned_persona), updated_at = app.now()
+update app.leads set status_reason = coalesce(:status_reason, status_reason), assigned_persona = coalesce(:assigned_persona, assigned_persona),
+       updated_at = app.now()
  where id = cast(:id as uuid);
 
 -- name: lead_exists

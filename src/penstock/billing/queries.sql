@@ -79,9 +79,9 @@ update app.invoices i
  where i.id = cast(:invoice_id as bigint)
 returning total_cents;
 
--- name: set_sales_stage
-update app.leads set sales_stage = cast(:stage as app.sales_stage)
- where id = cast(:lead_id as uuid) and sales_stage <> cast(:stage as app.sales_stage) and sales_stage <> 'won';
+-- name: reach_sales_stage
+update app.leads set sales_stage = cast(:stage as app.sales_stage), status_reason = case when sales_stage = 'lost' then :reason else status_reason end
+ where id = cast(:lead_id as uuid) and cast(sales_stage as text) = any(cast(:before as text[]));
 
 -- name: visible_lead
 select id, assigned_broker_id from app.leads where id = cast(:lead_id as uuid) and merged_into is null;

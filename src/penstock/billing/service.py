@@ -22,8 +22,16 @@ from penstock.core.sqlfile import load
 
 SQL = load(__package__)
 
-# What a milestone makes of the sale.
-STAGE_AFTER = {"application_submitted": "application_submitted", "loan_funded": "won"}
+# What a milestone makes of the sale, whatever was told of it before: it is a fact, and implies the stages on the way.
+STAGES_ON_THE_WAY = {
+    "application_submitted": ("interested", "application_submitted"),
+    "loan_funded": ("interested", "application_submitted", "won"),
+}
+STAGES_BEFORE = {
+    "interested": ["new", "contacted", "replied", "lost"],
+    "application_submitted": ["interested", "appointment_scheduled", "quoted"],
+    "won": ["application_submitted"],
+}
 WORDS = {
     "appointment_set": "Appointment set",
     "application_submitted": "Application submitted",
@@ -57,7 +65,11 @@ async def reach_milestone(db: AsyncConnection, org_id: int, *, lead_id: UUID, ev
         if await one(db, SQL["milestone"], event_type=event_type, reference=str(lead_id)) is None:
             raise NotFound("this lead has no broker who could reach a milestone", fix="assign the lead first")
         return False
-    await execute(db, SQL["set_sales_stage"], lead_id=lead_id, stage=STAGE_AFTER[event_type])
+    reason = WORDS[event_type].lower()
+    for stage in STAGES_ON_THE_WAY[event_type]:
+        await execute(
+            db, SQL["reach_sales_stage"], lead_id=lead_id, stage=stage, before=STAGES_BEFORE[stage], reason=reason
+        )
     await journey.announce(db, org_id, [journey.Event(event_type, lead_id, stage="billing")])
     return True
 

@@ -102,7 +102,7 @@ async def tag(
 async def stage(
     lead: Lead,
     to: Annotated[str, typer.Argument(help="new, contacted, replied, interested, … won, lost; or CLOSED_WON…")],
-    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; needed to take a lost sale up again.")] = None,
     json: Json = False,
 ) -> None:
     """Move the sale on; what may not follow is refused, with what may."""

@@ -111,6 +111,7 @@ BY_SQLSTATE: dict[str, type[PenstockError]] = {
     "PS005": InvalidInput,
     "PS006": InvalidInput,
     "PS007": Conflict,
+    "PS008": InvalidInput,
     "PS404": NotFound,
     "23505": Conflict,
     "23503": Conflict,

@@ -221,18 +221,25 @@ STAGES: Final = (
 async def move_stage(
     db: AsyncConnection, org_id: int, lead_id: object, stage: str, *, actor: str, reason: str | None = None
 ) -> tuple[str, str]:
-    """Move the sale on; gives from where to where. Raises Conflict naming what may follow, NotFound."""
-    wanted, reason = stage_named(stage), keepable("reason", reason)
+    """Move the sale on; gives from where to where. Where it stands already only the reason is kept.
+
+    Raises Conflict naming what may follow, InvalidInput where a lost sale is taken up again without a reason, NotFound.
+    """
+    wanted, reason = stage_named(stage), (keepable("reason", reason) or "").strip() or None
     row = await one(db, SQL["stage"], org_id=org_id, lead_id=str(lead_id))
     if row is None:
         raise NotFound("There is no such lead.")
     present = str(row["sales_stage"])
-    allowed = [each["to_status"] for each in await rows(db, SQL["allowed"], stage=present)]
-    if wanted not in allowed:
-        fix = f"from {present}: {', '.join(allowed)}" if allowed else f"{present} is final"
-        raise Conflict(f"The sale may not go from {present} to {wanted}.", fix=fix)
+    if wanted != present:
+        allowed = [each["to_status"] for each in await rows(db, SQL["allowed"], stage=present)]
+        if wanted not in allowed:
+            fix = f"from {present}: {', '.join(allowed)}" if allowed else f"{present} is final"
+            raise Conflict(f"The sale may not go from {present} to {wanted}.", fix=fix)
+        if present == "lost" and reason is None:
+            raise InvalidInput("reason: a lost sale is taken up again with one", fix="say why")
     await execute(db, SQL["move_stage"], org_id=org_id, lead_id=str(lead_id), stage=wanted, reason=reason)
-    await _tell(db, org_id, "stage_changed", lead_id, {"from": present, "to": wanted, "by": actor})
+    if wanted != present:
+        await _tell(db, org_id, "stage_changed", lead_id, {"from": present, "to": wanted, "by": actor})
     return present, wanted
 
 
