@@ -163,6 +163,49 @@ async def test_a_busy_vendor_costs_no_attempt_and_the_lead_is_tried_later(town_c
     assert await look(town_ctx, "select 1 as x from app.dlq") is None
 
 
+PRICE = "select status, price_cents, cost_cents from app.vendor_calls"
+
+
+async def test_a_call_is_in_the_ledger_at_its_highest_price_before_anybody_dials(town_ctx: Context, town: Any) -> None:
+    await make_consented(town_ctx)
+    await reserve_only(town_ctx)
+    assert tuple((await look(town_ctx, PRICE)).values()) == ("reserved", 75, 75)
+    assert dialled(town) == []
+
+
+async def test_a_call_that_no_cap_has_room_for_waits_an_hour_and_leaves_nothing_behind(
+    town_ctx: Context, town: Any
+) -> None:
+    await make_consented(town_ctx)
+    await do(town_ctx, "insert into app.spend_caps (org_id, scope, cap_cents) values (1, 'org_day', 74)")
+    assert await tasks.pump(town_ctx, 1) == 1
+    assert dialled(town) == []
+    for table in ("calls", "vendor_calls", "contact_attempts"):
+        assert await look(town_ctx, f"select 1 as x from app.{table}") is None
+    waits = await look(town_ctx, "select next_call_at, call_attempt_count from app.leads")
+    assert tuple(waits.values()) == (clock.now() + timedelta(hours=1), 0)
+    await do(town_ctx, "update app.spend_caps set cap_cents = 75 where scope = 'org_day'")
+    clock.hold(clock.now() + timedelta(hours=1))
+    await tasks.pump(town_ctx, 1)
+    assert len(dialled(town)) == 1
+
+
+async def test_a_call_that_was_never_placed_costs_nothing_and_its_next_try_is_paid_anew(
+    town_ctx: Context, town: Any
+) -> None:
+    await make_consented(town_ctx)
+    fault(town, rate_429=1.0)
+    await tasks.pump(town_ctx, 1)
+    assert tuple((await look(town_ctx, PRICE)).values()) == ("released", 75, 0)
+    fault(town)
+    async with town_ctx.db.tenant(1) as db:
+        await dlq.retry(db, None)
+    await tasks.pump(town_ctx, 1)
+    now = await look(town_ctx, "select v.status from app.calls c join app.vendor_calls v on v.id = c.vendor_call_id")
+    assert now["status"] == "reserved"
+    assert (await look(town_ctx, "select sum(cost_cents) as cents from app.vendor_calls"))["cents"] == 75
+
+
 async def test_a_suppression_between_reservation_and_dialling_stops_the_call(town_ctx: Context, town: Any) -> None:
     from penstock import compliance
 

@@ -122,9 +122,14 @@ def _cost(request: CallRequest, reply: Reply) -> Decimal:
     return request.price_cents * reply.records / request.records if reply.billable else Decimal(0)
 
 
-async def release(db: AsyncConnection, org_id: int, claims: Sequence[Claim], *, error: str) -> None:
+async def release(db: AsyncConnection, org_id: int, call_ids: Sequence[int | None], *, error: str) -> None:
     """Give reservations back that certainly cost nothing."""
-    await execute(db, SQL["release"], org_id=org_id, ids=[claim.call_id for claim in claims], error=error[:500])
+    await execute(db, SQL["release"], org_id=org_id, ids=list(call_ids), error=error[:500])
+
+
+async def charge(db: AsyncConnection, org_id: int, call_id: int, *, cents: Decimal, found: bool) -> None:
+    """Close a reservation of which the price was known only afterwards."""
+    await execute(db, SQL["charge"], org_id=org_id, call_id=call_id, cents=cents, found=found)
 
 
 async def doubt(db: AsyncConnection, org_id: int, claims: Sequence[Claim], *, error: str) -> None:

@@ -89,9 +89,14 @@ update app.vendor_calls v
  where v.org_id = cast(:org_id as int) and v.id = a.id and v.status in ('reserved', 'in_doubt', 'settled');
 
 -- name: release
--- It certainly cost nothing: the same row may be reserved again.
+-- It certainly cost nothing, even if that was in doubt for a while: the same row may be reserved again.
 update app.vendor_calls set status = 'released', cost_cents = 0, error = :error
- where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and status = 'reserved';
+ where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and status in ('reserved', 'in_doubt');
+
+-- name: charge
+-- What was reserved at its highest price is over, and this is what it cost. A late word to a call in doubt counts too.
+update app.vendor_calls set status = 'applied', cost_cents = cast(:cents as numeric), found = :found, answered_at = app.now(), applied_at = app.now(), error = null
+ where org_id = cast(:org_id as int) and id = cast(:call_id as bigint) and status in ('reserved', 'in_doubt', 'settled');
 
 -- name: doubt
 -- It may have been carried out: counted as spent.

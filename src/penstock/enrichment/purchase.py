@@ -53,7 +53,7 @@ async def buy(
         failed = [claim for claim, reply in pairs if reply.failed]
         await ledger.answer(ctx, db, org_id, bought.answered)
         if failed:
-            await ledger.release(db, org_id, failed, error=f"{vendor} failed on this item")
+            await ledger.release(db, org_id, [claim.call_id for claim in failed], error=f"{vendor} failed on this item")
         await circuits.succeeded(db, org_id, vendor)
     bought.refused = [(claim, f"{vendor} failed on this item") for claim in failed]
     for claim, reply in pairs:
@@ -82,14 +82,14 @@ async def _in_doubt(ctx: Context, org_id: int, vendor: str, claims: Sequence[Cla
 
 async def _give_back(ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: ProviderBusy) -> Bought:
     async with ctx.db.tenant(org_id) as db:
-        await ledger.release(db, org_id, claims, error=str(error))
+        await ledger.release(db, org_id, [claim.call_id for claim in claims], error=str(error))
         await circuits.failed(db, org_id, vendor, error=str(error), retry_after_s=error.retry_after_s)
     return Bought(later=list(claims))
 
 
 async def _refused(ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: Exception) -> Bought:
     async with ctx.db.tenant(org_id) as db:
-        await ledger.release(db, org_id, claims, error=str(error))
+        await ledger.release(db, org_id, [claim.call_id for claim in claims], error=str(error))
         await circuits.failed(db, org_id, vendor, error=str(error))
     log.error("vendor_call_refused", vendor=vendor, items=len(claims), error=str(error))
     return Bought(refused=[(claim, str(error)) for claim in claims])

@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import booking, compliance, journey
+from penstock import enrichment as bank
 from penstock.core import clock, dlq, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
@@ -30,6 +31,7 @@ SQL = load(__package__)
 LONGEST_CALL = timedelta(minutes=5)
 SHORTEST_CALL = timedelta(minutes=1)
 ASK_AGAIN = timedelta(days=1)  # where nothing but a change of facts lifts the refusal
+CAP_ASKED_AGAIN = timedelta(hours=1)
 CHECKED_BY = timedelta(minutes=15)  # a number just given is being checked
 TRUST_ABSENCE_AFTER = timedelta(minutes=1)  # a call asked for a moment ago may not be listed yet
 log = structlog.get_logger(__name__)
@@ -50,8 +52,15 @@ def caller(ctx: Context) -> VoiceCaller:
     return REGISTRY["vapi"](ctx.http, account(ctx.settings, "vapi"))
 
 
+class OverCap(Exception):
+    """A spend cap leaves no room for a call of the longest duration."""
+
+
 async def reserve(ctx: Context, org_id: int, due: RowMapping) -> Reserved | None:
-    """Choose the number, ask the gate, write the row: one transaction. None if the lead is not to be called now."""
+    """Choose the number, ask the gate, write the row and its price: one transaction.
+
+    None if the lead is not to be called now. Raises OverCap, with nothing written.
+    """
     async with ctx.db.tenant(org_id) as db:
         if due["contact_point_id"] is None or due["verified_at"] is None:
             # No living number the consent names; or the check of the number that was just given is on its way.
@@ -75,6 +84,7 @@ async def reserve(ctx: Context, org_id: int, due: RowMapping) -> Reserved | None
         planned = rules.next_attempt_at(due["attempts"] + 1, clock.now(), zone)
         await execute(db, SQL["postpone"], lead_id=due["lead_id"], at=planned)
         order = await _order(ctx, db, due, call_id, number, phone, decision.obligations)
+        await _reserve_price(ctx, db, org_id, due, call_id, attempt_id, seconds=order.max_duration_s)
         return Reserved(call_id, due["lead_id"], attempt_id, order)
 
 
@@ -130,6 +140,33 @@ async def _reserve_row(
     if reserved is None:
         raise Conflict("this attempt has a call already")
     return UUID(str(reserved))
+
+
+async def _reserve_price(
+    ctx: Context, db: AsyncConnection, org_id: int, due: RowMapping, call_id: UUID, attempt_id: int, *, seconds: int
+) -> None:
+    """What the call costs at most, in the ledger before anybody dials. What it did cost is known when it is over."""
+    request = bank.CallRequest(
+        vendor="vapi",
+        operation="call",
+        request_key=f"{call_id}/{attempt_id}",
+        price_cents=ctx.settings.vendors.vapi.cents_per_minute * seconds / 60,
+        fresh_days=1,
+        lead_id=due["lead_id"],
+        contact_id=due["contact_id"],
+        contact_point_id=due["contact_point_id"],
+        playbook=due["playbook"],
+    )
+    (claim,) = await bank.reserve(ctx, db, org_id, [request])
+    if claim.outcome is not bank.Outcome.RESERVED:
+        raise OverCap(claim.outcome.value)
+    await execute(db, SQL["pay_with"], call_id=call_id, vendor_call_id=claim.call_id)
+
+
+async def wait_for_room(ctx: Context, org_id: int, lead_id: UUID) -> None:
+    """A cap is reached: the lead is due again in an hour."""
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["postpone"], lead_id=lead_id, at=clock.now() + CAP_ASKED_AGAIN)
 
 
 async def _order(
@@ -254,6 +291,7 @@ async def never_placed(
     call = await one(db, SQL["never_placed"], call_id=call_id)
     if call is None:
         return
+    await bank.release(db, org_id, [call["vendor_call_id"]], error=str(error or "the call was never placed"))
     await compliance.complete(ctx, db, org_id, attempt_ids=[call["attempt_id"]], state="failed")
     await execute(db, SQL["postpone"], lead_id=call["lead_id"], at=clock.now())
     if error is not None:

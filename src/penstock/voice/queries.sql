@@ -50,6 +50,9 @@ on conflict (org_id, lead_id, attempt_no) do update
  where calls.state = 'failed'
 returning id;
 
+-- name: pay_with
+update app.calls set vendor_call_id = cast(:vendor_call_id as bigint) where id = cast(:call_id as uuid);
+
 -- name: placed
 -- Whoever hears first that the call exists, our own request or a webhook, counts it; the other finds it counted.
 with call as (
@@ -71,7 +74,7 @@ update app.calls set state = 'in_doubt' where id = cast(:call_id as uuid) and st
 
 -- name: never_placed
 update app.calls set state = 'failed' where id = cast(:call_id as uuid) and state in ('reserved', 'in_doubt')
-returning lead_id, attempt_id;
+returning lead_id, attempt_id, vendor_call_id;
 
 -- name: in_doubt
 -- Unclear ones, and reservations whose worker is dead or has been silent for ten minutes.
@@ -98,7 +101,7 @@ select receipt_id from app.voice_receipts_due order by received_at, receipt_id l
 
 -- name: call_for_update
 -- By our own id, which travels in the metadata; the vendor's id may not be known yet.
-select c.id, c.org_id, c.lead_id, c.contact_id, c.contact_point_id, c.number_id, c.attempt_no, c.attempt_id, c.state, c.vapi_call_id, c.started_at,
+select c.id, c.org_id, c.lead_id, c.contact_id, c.contact_point_id, c.number_id, c.attempt_no, c.attempt_id, c.state, c.vapi_call_id, c.vendor_call_id, c.started_at,
        l.campaign_status::text, l.next_call_at, l.playbook, n.health_score, p.value as phone, o.timezone
   from app.calls c
   join app.leads l on l.org_id = c.org_id and l.id = c.lead_id
@@ -147,11 +150,3 @@ update app.enrollments set state = 'stopped', stop_reason = :reason, ended_at = 
 
 -- name: ever_talked
 select exists (select 1 from app.calls where lead_id = cast(:lead_id as uuid) and outcome in ('booked', 'callback', 'not_interested', 'do_not_call', 'unknown'));
-
--- name: record_cost
--- Usage, known only when the call is over: the ledger learns it then, once per call.
-insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, status, price_cents, cost_cents, lead_id, contact_id, contact_point_id, playbook,
-                              found, reserved_at, called_at, answered_at, applied_at)
-values (cast(:org_id as int), 'vapi', 'call', :request_hash, cast(app.now() as date), 'applied', cast(:cents as numeric), cast(:cents as numeric),
-        cast(:lead_id as uuid), cast(:contact_id as bigint), cast(:contact_point_id as bigint), :playbook, :found, app.now(), app.now(), app.now(), app.now())
-on conflict do nothing;

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import compliance, journey
+from penstock import enrichment as bank
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
@@ -57,7 +58,7 @@ async def _ended(ctx: Context, db: AsyncConnection, org_id: int, call: RowMappin
     result = rules.outcome(ending, message.structured)
     answered_at = call["started_at"] or message.started_at
     never_rang = result is Outcome.VENDOR_FAULT and answered_at is None
-    await _record_cost(db, org_id, call, message, found=ending is Ending.TALKED)
+    await _settle_price(db, org_id, call, message.cost_cents, talked=ending is Ending.TALKED)
     state: Literal["failed", "done"] = "failed" if never_rang else "done"
     await compliance.complete(ctx, db, org_id, attempt_ids=[call["attempt_id"]], state=state)
     if never_rang:
@@ -147,21 +148,12 @@ async def _stop(db: AsyncConnection, lead_id: UUID, reason: str, *, assignment: 
     await execute(db, SQL["stop_enrollments"], lead_id=lead_id, reason=reason)
 
 
-async def _record_cost(
-    db: AsyncConnection, org_id: int, call: RowMapping, message: ServerMessage, *, found: bool
-) -> None:
-    await execute(
-        db,
-        SQL["record_cost"],
-        org_id=org_id,
-        request_hash=hashlib.sha256(message.call_id.encode()).hexdigest(),
-        cents=message.cost_cents,
-        lead_id=call["lead_id"],
-        contact_id=call["contact_id"],
-        contact_point_id=call["contact_point_id"],
-        playbook=call["playbook"],
-        found=found,
-    )
+async def _settle_price(db: AsyncConnection, org_id: int, call: RowMapping, cents: int, *, talked: bool) -> None:
+    """What was reserved for the call becomes what it cost; nothing, where the vendor took nothing."""
+    if cents:
+        await bank.charge(db, org_id, call["vendor_call_id"], cents=Decimal(cents), found=talked)
+    else:
+        await bank.release(db, org_id, [call["vendor_call_id"]], error="the vendor charged nothing")
 
 
 async def reconcile(ctx: Context, org_id: int, call: RowMapping) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +15,7 @@ from penstock.providers.voice import vapi
 from penstock.voice import placing, receipts
 from penstock.voice.placing import SQL
 
+log = structlog.get_logger(__name__)
 LINES = 10
 """Calls that may be under way at once: the vendor's default limit. More are refused by it, so they are not tried."""
 
@@ -45,6 +47,10 @@ async def pump(ctx: Context, org_id: int) -> int:
 async def _reserve(ctx: Context, org_id: int, lead: RowMapping) -> placing.Reserved | None:
     try:
         return await placing.reserve(ctx, org_id, lead)
+    except placing.OverCap as over:
+        log.warning("call_waits_for_its_price", lead=str(lead["lead_id"]), cap=str(over))
+        await placing.wait_for_room(ctx, org_id, lead["lead_id"])
+        return None
     except Exception as error:
         await put_aside(ctx, org_id, stage="voice", item=str(lead["lead_id"]), error=error)
         return None
