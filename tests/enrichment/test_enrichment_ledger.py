@@ -123,7 +123,7 @@ async def test_within_the_window_nothing_is_bought_again_and_after_it_is(ctx: Co
 async def test_a_released_reservation_costs_nothing_and_may_be_made_again(ctx: Context) -> None:
     (claim,) = await reserve(ctx, question())
     async with ctx.db.tenant(1) as db:
-        await ledger.release(db, 1, [claim], error="429")
+        await ledger.release(db, 1, [claim.call_id], error="429")
     assert await spent(ctx) == 0
     (again,) = await reserve(ctx, question())
     assert (again.outcome, again.call_id) == (Outcome.RESERVED, claim.call_id)
@@ -237,7 +237,7 @@ async def test_no_interleaving_exceeds_a_cap_or_buys_a_question_twice(
                 if fate == "answer":
                     await ledger.answer(ctx, db, 1, [(claim, Reply({}, billable=True))])
                 elif fate == "release":
-                    await ledger.release(db, 1, [claim], error="x")
+                    await ledger.release(db, 1, [claim.call_id], error="x")
                 elif fate == "doubt":
                     await ledger.doubt(db, 1, [claim], error="x")
             if fate != "release":
