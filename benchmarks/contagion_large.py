@@ -33,6 +33,7 @@ class Cost:
     ours: float
     server: float
     megabytes: float
+    load: float
 
     @property
     def processor(self) -> float:
@@ -41,7 +42,7 @@ class Cost:
     def __str__(self) -> str:
         return (
             f"processor {self.ours:.1f} s + PostgreSQL {self.server:.1f} s, {self.megabytes:,.0f} MB at most; "
-            f"load {os.getloadavg()[0]:.1f}"
+            f"load {self.load:.1f}"
         )
 
 
@@ -90,7 +91,7 @@ async def _pass(ctx: Context, db: psycopg.Connection, homes: int) -> Cost:
         seconds, ours, server = perf_counter() - began, _ours() - ours, _server(db) - server
     if (done.properties, done.changed) != (homes, homes):
         raise AssertionError("Not every place was scored")
-    return Cost(seconds, ours, server, _peak())
+    return Cost(seconds, ours, server, _peak(), os.getloadavg()[0])
 
 
 def _ours() -> float:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
 
 from penstock.contagion.arrays import Rows
-from penstock.contagion.clusters import Density, Found, Status, cluster_of, find, keep_ids
+from penstock.contagion.clusters import Density, Found, Status, cluster_of, find, keep_ids, spots_of
 from penstock.contagion.geometry import chord, earth_centred
 from penstock.core.errors import InvalidInput
 
@@ -107,7 +107,7 @@ def test_a_property_lies_in_the_cluster_of_the_nearest_permit() -> None:
     homes = properties([(0, 0), (0, 12), (15, 15)])
     filed = permits([(0, 0)] * 3 + [(0, 13)] * 3 + [(0, 11)])
     found = found_in(filed)
-    assert cluster_of(homes, filed, found.member, 250).tolist() == [0, 1, -1]
+    assert cluster_of(homes, spots_of(filed, found.member), 250).tolist() == [0, 1, -1]
 
 
 @settings(max_examples=80, deadline=None)

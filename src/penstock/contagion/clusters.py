@@ -112,18 +112,37 @@ def keep_ids(found: Found, permits: Rows, previous: Rows, next_id: int) -> Rows:
     return clusters
 
 
-def cluster_of(properties: Rows, permits: Rows, member: Ints, radius_ft: float) -> Ints:
-    """The cluster each property lies in: that of the nearest permit of a cluster within the radius; -1: none.
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Where the permits of clusters stand: each spot once, with the lowest cluster that has a permit there."""
 
-    `member`: the cluster of each permit, -1: of none. Of several just as near, the lowest counts.
-    """
-    found_in = np.full(len(properties), -1, dtype=np.int64)
+    xyz: Floats  # earth-centred metres
+    cluster: Ints
+    tree: cKDTree  # over them
+
+    def only(self, positions: Ints) -> Spots:
+        """These spots alone, for a part of the map."""
+        return Spots(self.xyz[positions], self.cluster[positions], cKDTree(self.xyz[positions]))
+
+
+def spots_of(permits: Rows, member: Ints) -> Spots:
+    """The spots of clusters. `member`: the cluster of each permit, -1: of none."""
     inside = np.flatnonzero(member >= 0)
     inside = inside[np.argsort(member[inside], kind="stable")]
-    if not len(inside) or not len(properties):
-        return found_in
     xyz, first = np.unique(earth_centred(permits["lat"][inside], permits["lng"][inside]), axis=0, return_index=True)
-    label, tree, here = member[inside][first], cKDTree(xyz), earth_centred(properties["lat"], properties["lng"])
+    return Spots(xyz, member[inside][first], cKDTree(xyz))
+
+
+def cluster_of(properties: Rows, spots: Spots, radius_ft: float) -> Ints:
+    """The cluster each property lies in: that of the nearest permit of a cluster within the radius; -1: none.
+
+    Of several just as near, the lowest counts.
+    """
+    found_in = np.full(len(properties), -1, dtype=np.int64)
+    if not len(spots.cluster) or not len(properties):
+        return found_in
+    xyz, label, tree = spots.xyz, spots.cluster, spots.tree
+    here = earth_centred(properties["lat"], properties["lng"])
     away, nearest = tree.query(here, k=2, distance_upper_bound=chord(radius_ft) * _HAIR)
     near = np.flatnonzero(away[:, 0] <= chord(radius_ft))
     found_in[near] = label[nearest[near, 0]]

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from penstock.contagion import store
 from penstock.contagion.arrays import Ints, Rows
-from penstock.contagion.clusters import cluster_of
+from penstock.contagion.clusters import Spots, cluster_of, spots_of
 from penstock.contagion.field import Field
-from penstock.contagion.geometry import chord, earth_centred
+from penstock.contagion.geometry import chord
 from penstock.contagion.load import Places, day_number
 from penstock.contagion.neighbours import measure
 from penstock.contagion.parts import by_cell, halo, parts_of
@@ -37,8 +36,7 @@ class Ground:
     rules: Rules
     as_of: date
     field: Field
-    clustered: Rows  # PERMIT: the permits in clusters
-    clusters: Ints  # id of the cluster of each of these
+    spots: Spots  # of the clusters by their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ class Share:
 
 def ground_of(rules: Rules, as_of: date, field: Field, permits: Rows, clusters: Ints) -> Ground:
     """The ground on a day. `clusters`: the id of the cluster of each permit; -1: of none."""
-    inside = clusters >= 0
-    return Ground(rules, as_of, field, permits[inside], clusters[inside])
+    return Ground(rules, as_of, field, spots_of(permits, clusters))
 
 
 def measured(ground: Ground, places: Places) -> Rows:
@@ -65,7 +62,7 @@ def measured(ground: Ground, places: Places) -> Rows:
     scored = score(felt, facts, rules.weights, as_of=day_number(ground.as_of))
     nearest, some = np.zeros(len(felt), dtype=np.int64), felt["nearest"] >= 0
     nearest[some] = field.id[np.searchsorted(field.index, felt["nearest"][some])]
-    clusters = cluster_of(places.properties, ground.clustered, ground.clusters, rules.density.radius_ft)
+    clusters = cluster_of(places.properties, ground.spots, rules.density.radius_ft)
     return store.stored_form(felt, scored, facts, places.versions, nearest, clusters)
 
 
@@ -79,11 +76,10 @@ def in_order(ground: Ground, places: Places, executor: Executor | None) -> Async
 
 def shares(ground: Ground, places: Places) -> Iterator[Share]:
     """The places cell by cell, in the order of their first rows."""
-    near, reach = ground.clustered, chord(ground.rules.density.radius_ft)
-    tree = cKDTree(earth_centred(near["lat"], near["lng"]))
+    reach = chord(ground.rules.density.radius_ft)
     for part in parts_of(places.properties, ground.field, by_cell(places.properties)):
-        around = halo(part.properties, tree, reach)
-        local = replace(ground, field=part.field, clustered=near[around], clusters=ground.clusters[around])
+        spots = ground.spots.only(halo(part.properties, ground.spots.tree, reach))
+        local = replace(ground, field=part.field, spots=spots)
         yield Share(part.rows, local, Places(part.properties, places.facts[part.rows], places.versions[part.rows]))
 
 
