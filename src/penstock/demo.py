@@ -302,10 +302,16 @@ async def _report(
             **(await demo_territory.graded(ctx, ORG_ID, truth) if _is_on_the_map(ctx, request) else {}),
             "right_party_rate": truth["right_party_rate"],
         },
-        "town": {name: truth[name] for name in TOLD if name in truth},
+        "town": {name: truth[name] for name in TOLD if name in truth} | {"business": _of_the_seed(truth["business"])},
         "simulated": {"from": FIRST_MORNING.isoformat(), "days": request.days, "seed": request.seed},
         "seconds": round(seconds, 1),
     }
+
+
+def _of_the_seed(business: dict[str, Any]) -> dict[str, Any]:
+    """What the town saw of our manners, without what depends on the real clock: the same seed gives the same report."""
+    pages = {kind: seen for kind, seen in business["pages"].items() if kind != "robots"}
+    return {name: business[name] for name in ("emails", "right_party_rate", "robots")} | {"pages": pages}
 
 
 def _rounded(cents: float | None) -> float | None:

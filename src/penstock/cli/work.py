@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock import demo as demo_run
-from penstock import intake, journey, sweep, worker
+from penstock import intake, journey, playbooks, sweep, worker
 from penstock.cli import up as everything
 from penstock.cli.output import (
     Code,
@@ -130,15 +130,22 @@ def _show_demo(report: dict[str, Any], lead: str) -> None:
         )
     )
     answers.print(f"\n{report['seconds']} s. Try next:")
-    for line in (
-        "penstock --demo status              the same database, looked at again",
-        f"penstock --demo explain {lead}    the diary of the lead with most to tell",
-        "penstock demo --seed 8              another town",
-        "penstock demo --playbook renewals   companies in their renewal window",
-        "penstock demo --file YOURS.csv      your own records through the whole journey",
-        "penstock import FILE --map auto     your own list into the database",
-    ):
-        answers.print(f"  {escape(line)}")
+    for command_line, about in _try_next(report["playbook"], lead):
+        answers.print(f"  {escape(f'{command_line:<52}{about}')}")
+
+
+def _try_next(shown: str, lead: str) -> list[tuple[str, str]]:
+    """Commands for who has just seen a demo of that playbook, each with what it gives."""
+    of_it = "" if shown == demo_run.Request.playbook else f" --playbook {shown}"
+    others = [book for book in playbooks.load_all(load_settings().playbook_packages()).values() if book.showcase and book.name != shown]
+    return [
+        ("penstock --demo status", "the same database, looked at again"),
+        (f"penstock --demo explain {lead}", "the diary of the lead with most to tell"),
+        (f"penstock demo{of_it} --seed 8", "another town"),
+        *((f"penstock demo --playbook {book.name}", book.title[:1].lower() + book.title[1:]) for book in others),
+        (f"penstock demo{of_it} --file YOURS.csv", "your own records through the whole journey"),
+        (f"penstock import{of_it} FILE --map auto", "your own list into the database"),
+    ]
 
 
 def _short(value: Any) -> Any:
