@@ -184,7 +184,7 @@ class Reader:
         """Ctrl-C; everything that ran beside must end well."""
         for block, process in self.besides:
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=30) == 0, block.where
+            assert process.wait(timeout=120) == 0, block.where
             assert process.stdout is not None
             process.stdout.close()
 

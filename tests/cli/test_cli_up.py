@@ -22,6 +22,7 @@ from ground import MASTER_KEY, onboard
 from penstock.core.settings import Settings
 
 pytestmark = pytest.mark.slow
+PATIENCE_S = 120  # a busy machine takes its time: only what hangs fails
 
 
 @contextmanager
@@ -63,8 +64,8 @@ def test_up_serves_and_works_until_one_signal_stops_all_of_it(
         family = psutil.Process(process.pid).children(recursive=True)
         assert family, "the town is a process of its own"
         process.send_signal(number)
-        assert process.wait(timeout=30) == 0
-        _, alive = psutil.wait_procs(family, timeout=10)
+        assert process.wait(timeout=PATIENCE_S) == 0
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
         assert alive == []
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{api[0]}/healthz")
@@ -80,7 +81,7 @@ def test_up_starts_no_town_for_a_tenant_with_a_profile_of_its_own(
         line_with(process.stdout, "worker", tmp_path)
         assert psutil.Process(process.pid).children(recursive=True) == []
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
 
 
 def test_up_says_when_its_port_is_taken(tmp_path: Path, database: str) -> None:
@@ -89,10 +90,10 @@ def test_up_says_when_its_port_is_taken(tmp_path: Path, database: str) -> None:
         told = json.loads("".join(iter(town.stdout.readline, "}\n")) + "}")
         port = told["http_url"].rpartition(":")[2]
         with started(tmp_path, "up", DATABASE_URL=database, PENSTOCK_API__PORT=port) as process:
-            assert process.wait(timeout=30) == 1
+            assert process.wait(timeout=PATIENCE_S) == 1
         assert "PENSTOCK_API__PORT" in (tmp_path / "stderr").read_text()
         town.send_signal(signal.SIGINT)
-        assert town.wait(timeout=15) == 0
+        assert town.wait(timeout=PATIENCE_S) == 0
 
 
 def test_a_demo_prints_its_report_as_json_and_leaves_nothing_running(tmp_path: Path, database: str) -> None:
@@ -100,7 +101,7 @@ def test_a_demo_prints_its_report_as_json_and_leaves_nothing_running(tmp_path: P
     with started(tmp_path, *arguments, DATABASE_URL=database) as process:
         assert process.stdout is not None
         report = json.loads(process.stdout.read())
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     rows = report["rows"]
     assert rows["read"] == rows["inserted"] + rows["updated"] + rows["duplicate_in_file"] + rows["rejected"] >= 30
     assert {"rows", "stages", "waiting", "spend_cents", "grade", "seconds"} <= set(report)

@@ -131,7 +131,7 @@ def _show_demo(report: dict[str, Any], lead: str) -> None:
     )
     answers.print(f"\n{report['seconds']} s. Try next:")
     for command_line, about in _try_next(report["playbook"], lead):
-        answers.print(f"  {escape(f'{command_line:<52}{about}')}")
+        answers.print(f"  {escape(f'{command_line:<52}{about}')}", soft_wrap=True)
 
 
 def _try_next(shown: str, lead: str) -> list[tuple[str, str]]:
