@@ -156,7 +156,7 @@ async def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.Mon
 def test_processes_end_with_a_parent_that_was_killed() -> None:
     """They hold its output open: that ends with the last of them."""
     with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
-        told, _ = parent.communicate(timeout=20)
+        told, _ = parent.communicate(timeout=120)
     assert parent.returncode == -signal.SIGKILL
     assert int(told) != parent.pid
 

@@ -137,7 +137,8 @@ def _show_demo(report: dict[str, Any], lead: str) -> None:
 def _try_next(shown: str, lead: str) -> list[tuple[str, str]]:
     """Commands for who has just seen a demo of that playbook, each with what it gives."""
     of_it = "" if shown == demo_run.Request.playbook else f" --playbook {shown}"
-    others = [book for book in playbooks.load_all(load_settings().playbook_packages()).values() if book.showcase and book.name != shown]
+    known = playbooks.load_all(load_settings().playbook_packages())
+    others = [book for book in known.values() if book.showcase and book.name != shown]
     return [
         ("penstock --demo status", "the same database, looked at again"),
         (f"penstock --demo explain {lead}", "the diary of the lead with most to tell"),
