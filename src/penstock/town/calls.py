@@ -278,7 +278,8 @@ class Dialling(Event):
     def _end(self) -> dict[str, Any]:
         """Hang up; the end-of-call report."""
         call, now = self._call, self._town.clock.now()
-        minutes = self._town.dice.between(*odds.CALL_MINUTES, "minutes", call.number, call.nth) if call.outcome else 0
+        talked = self._town.dice.between(*odds.CALL_MINUTES, "minutes", call.number, call.nth) if call.outcome else 0
+        minutes = min(talked, int(call.overrides.get("maxDurationSeconds", 600)) // 60)
         call.status, call.ended_at, call.updated_at = "ended", now, now
         call.started_at = now - timedelta(minutes=minutes) if call.outcome else None
         call.ended_reason = "customer-ended-call" if call.outcome or self._plan == "hang" else self._plan
