@@ -1,7 +1,7 @@
 """/v1/territory: the models of a territory business, each as a read resource over the view of its name.
 
-One reader serves all: filters by equality on any column, pages by key. Contact values and texts that are sealed are
-left out of lists; on one row they are opened, and the look is recorded.
+One reader serves all: filters by equality on any column, pages by key, one row by its id. Contact values and texts
+that are sealed are left out of lists; on one row they are opened, and the look is recorded.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ UNFILTERED: Final = {"jsonb", "bytea", "ARRAY"}
 
 @dataclass(frozen=True)
 class Model:
-    """A view of schema `territory`: the column its pages are ordered by, and which columns are sealed."""
+    """A view of schema `territory`: the column its pages are ordered by, which columns are sealed, and, where an id is
+    made of several columns (`roofing:17`), which."""
 
     key: str = "id"
     kind: str = "bigint"
     sealed: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 _CALL = Model(kind="uuid", sealed=("to_number", "transcript", "ai_summary"))
+_OF_A_PLACE = Model(key="property_id", parts=(("playbook", "text"), ("property_id", "bigint")))
 _OWNER = ("homeowner_email", "homeowner_phone", "homeowner_email_hash", "homeowner_phone_hash")
 MODELS: Final[Mapping[str, Model]] = {
     "users": Model(kind="uuid"),
@@ -53,15 +56,15 @@ MODELS: Final[Mapping[str, Model]] = {
     "voice_call_events": Model(),
     "voice_bookings": Model(kind="uuid"),
     "voice_configurations": Model(kind="uuid"),
-    "voice_metrics_daily": Model(key="day", kind="date"),
+    "voice_metrics_daily": Model(key="day", kind="date", parts=(("day", "date"), ("user_id", "uuid"))),
     "ai_configurations": Model(kind="uuid"),
-    "billing_usage": Model(kind="text"),
+    "billing_usage": Model(kind="uuid"),
     "audit_logs": Model(),
     "properties": Model(sealed=("owner_phone", "owner_email", "notes")),
     "building_permits": Model(),
     "contagion_clusters": Model(),
-    "property_scores": Model(key="property_id"),
-    "social_proof_data": Model(key="property_id"),
+    "property_scores": _OF_A_PLACE,
+    "social_proof_data": _OF_A_PLACE,
     "property_reports": Model(kind="uuid"),
     "contractors": Model(kind="int"),
     "call_campaigns": Model(),
@@ -101,10 +104,7 @@ async def list_rows(
         "fetch first (:limit) rows with ties"  # rows of one key stay on one page
     )
     values = {f"f_{name}": value for name, value in filters.items()}
-    try:
-        found = await rows(caller.db, statement, after=after, limit=limit, **values)
-    except DataError:
-        raise InvalidInput("A value does not fit its column.", fix=f"check {', '.join(filters)}") from None
+    found = await rows(caller.db, statement, after=after, limit=limit, **values)
     more = seal_cursor(secret, listing=listing, at=_position(found[-1], known)) if len(found) >= limit else None
     return Page(items=[_without(row, known.sealed) for row in found], next=more)
 
@@ -113,13 +113,7 @@ async def list_rows(
 async def show_row(model: Name, key: Annotated[str, Path(max_length=80)], caller: Reader) -> dict[str, Any]:
     """One row, what is sealed in the clear; leaves an `accessed` row in the audit log where there is such."""
     known = _known(model)
-    statement = text(
-        f"select * from territory.{model} where {known.key} = cast(:key as {known.kind}) limit 1"  # noqa: S608
-    )
-    try:
-        row = await one(caller.db, statement, key=key)
-    except DataError:
-        row = None
+    row = await _row(caller.db, model, key)
     if row is None:
         raise NotFound(f"There is no such row in {model}.")
     opened = _without(row, ())
@@ -165,5 +159,31 @@ async def _where(db: AsyncConnection, model: str, filters: Mapping[str, str]) ->
     if unknown:
         raise InvalidInput(f"{model} cannot be filtered by {unknown[0]!r}.", fix=f"one of {', '.join(able)}")
     kinds = {name: "text" if columns[name] == "USER-DEFINED" else columns[name] for name in filters}
+    if not await _fit(db, kinds, filters):
+        raise InvalidInput("A value does not fit its column.", fix=f"check {', '.join(filters)}")
     left = {name: f"cast({name} as text)" if columns[name] == "USER-DEFINED" else name for name in filters}
     return "".join(f" and {left[name]} = cast(:f_{name} as {kinds[name]})" for name in filters)
+
+
+async def _row(db: AsyncConnection, model: str, id: str) -> RowMapping | None:
+    """The row of that id; an empty part of one that is made of several says that it is not known: `2026-11-30:`."""
+    known = _known(model)
+    parts = dict(known.parts or ((known.key, known.kind),))
+    given = id.split(":") if known.parts else [id]
+    if len(given) != len(parts):
+        return None
+    values = {name: value for name, value in zip(parts, given, strict=True) if value}
+    if not await _fit(db, parts, values):
+        return None
+    tests = (f"{name} = cast(:{name} as {parts[name]})" if name in values else f"{name} is null" for name in parts)
+    return await one(db, text(f"select * from territory.{model} where {' and '.join(tests)}"), **values)  # noqa: S608
+
+
+async def _fit(db: AsyncConnection, kinds: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    """Whether the values are of these types; asked apart, so that a row nobody can be shown is not put down to them."""
+    casts = ", ".join(f"cast(:{name} as {kinds[name]})" for name in values)
+    try:
+        await one(db, text(f"select {casts}"), **values)
+    except DataError:
+        return False
+    return True

@@ -7,7 +7,7 @@ create view territory.users with (security_invoker = true) as
 select b.org_id, b.id, b.email, cast(null as text) as hashed_password, b.company as company_name, b.phone, coalesce(s.role, 'user') as role, b.is_active,
        b.name as full_name, cast(null as text) as business_address, c.website, case when c.logo is not null then o.public_url || '/v1/contractors/' || c.id || '/logo' end as business_logo_url, coalesce(s.service_area, '[]') as service_area,
        coalesce(s.tier, 'trial') as subscription_tier, coalesce(s.status, 'active') as subscription_status, coalesce(s.trial_leads_remaining, 25) as trial_leads_remaining,
-       cast((select coalesce(sum(e.quantity), 0) from app.usage_events e where e.org_id = b.org_id and e.broker_id = b.id and e.metric = 'leads_generated' and e.meter_state <> 'withdrawn'
+       cast((select coalesce(sum(e.quantity), 0) from app.usage_events e where e.org_id = b.org_id and e.broker_id = b.id and e.metric = 'leads_generated' and e.withdrawn_at is null
                and e.day >= date_trunc('month', app.now() at time zone o.timezone)::date) as int) as monthly_lead_count,
        s.stripe_customer_id, s.stripe_subscription_item_id, s.stripe_subscription_id, b.created_at, coalesce(s.updated_at, b.created_at) as updated_at
   from app.brokers b join app.orgs o on o.id = b.org_id
@@ -42,7 +42,7 @@ select l.org_id, l.id, l.playbook, l.assigned_broker_id as user_id, l.area_scan_
        territory.lead_status(l.sales_stage) as status, coalesce((select jsonb_agg(t.tag order by t.tag) from app.lead_tags t where t.org_id = l.org_id and t.lead_id = l.id), '[]') as tags,
        (select n.body_sealed from app.lead_notes n where n.org_id = l.org_id and n.lead_id = l.id and n.deleted_at is null order by n.created_at desc, n.id desc limit 1) as notes,
        greatest(sent.last_at, calls.last_at) as last_contacted, (select min(t.due_at) from app.tasks t where t.org_id = l.org_id and t.lead_id = l.id and t.state = 'open' and t.channel = 'follow_up') as next_follow_up,
-       cast(coalesce((select sum(e.quantity * e.unit_cents) / 100 from app.usage_events e where e.org_id = l.org_id and e.lead_id = l.id and e.meter_state <> 'withdrawn'), 0) as double precision) as cost_to_generate,
+       cast(coalesce((select sum(e.quantity * e.unit_cents) / 100 from app.usage_events e where e.org_id = l.org_id and e.lead_id = l.id and e.withdrawn_at is null), 0) as double precision) as cost_to_generate,
        cast((select avg(b.value_cents) / 100 from app.building_permits b where b.org_id = l.org_id and b.id = ps.nearest_permit_id and b.value_cents > 0) as double precision) as estimated_value,
        cast(l.conversion_probability as double precision) as conversion_probability, l.first_seen_at as created_at, l.updated_at
   from app.leads l

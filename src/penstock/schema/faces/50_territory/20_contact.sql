@@ -102,14 +102,14 @@ select org_id, broker_id as id, broker_id as user_id, voice_enabled, voice_id, v
 comment on view territory.ai_configurations is 'How texts are written for a customer.';
 
 create view territory.voice_metrics_daily with (security_invoker = true) as
-select k.org_id, cast(k.reserved_at at time zone o.timezone as date) as day, l.assigned_broker_id as user_id, cast(count(*) as int) as calls, cast(count(k.started_at) as int) as connects,
+select k.org_id, cast(k.reserved_at at time zone o.timezone as date) || ':' || coalesce(cast(l.assigned_broker_id as text), '') as id, cast(k.reserved_at at time zone o.timezone as date) as day, l.assigned_broker_id as user_id, cast(count(*) as int) as calls, cast(count(k.started_at) as int) as connects,
        coalesce(cast(avg(extract(epoch from k.ended_at - k.started_at)) as int), 0) as avg_duration_s, cast(count(*) filter (where k.outcome = 'booked') as int) as bookings,
        cast(case when count(k.started_at) > 0 then 1.0 * count(*) filter (where k.outcome = 'booked') / count(k.started_at) else 0 end as double precision) as booking_rate,
        cast(null as int) as first_minute_latency_ms, cast(null as int) as avg_first_audio_latency_ms, cast(null as int) as p95_latency_ms, cast(null as double precision) as asr_wer, cast(null as double precision) as avg_confidence_score, cast(null as double precision) as barge_in_rate,
        cast(count(*) filter (where k.outcome = 'booked') as int) as outcome_scheduled, cast(count(*) filter (where k.outcome = 'callback') as int) as outcome_callback, cast(count(*) filter (where k.outcome = 'no_answer') as int) as outcome_no_answer,
        cast(count(*) filter (where k.outcome = 'do_not_call') as int) as outcome_opt_out, cast(count(*) filter (where k.state in ('failed', 'in_doubt') or k.outcome = 'vendor_fault') as int) as outcome_failed, min(k.reserved_at) as created_at, max(coalesce(k.ended_at, k.reserved_at)) as updated_at
   from app.calls k join app.orgs o on o.id = k.org_id join app.leads l on l.org_id = k.org_id and l.id = k.lead_id
- group by 1, 2, 3;
+ group by 1, 2, 3, 4;
 comment on view territory.voice_metrics_daily is 'Calls by day and customer. Latency and recognition are measured by the live agent, which is not here yet: null.';
 
 create view territory.call_campaigns with (security_invoker = true) as

@@ -25,21 +25,21 @@ comment on view territory.properties is 'Places. The owner''s phone and email ar
 create view territory.building_permits with (security_invoker = true) as
 select b.org_id, b.id, b.address_line1 as address, substring(b.address_line1 from '^\S*\d\S*') as street_number, btrim(regexp_replace(b.address_line1, '^\S*\d\S*\s*', '')) as street_name, b.city, b.state, b.postal_code as zip_code,
        cast(b.lat as numeric(10, 8)) as latitude, cast(b.lng as numeric(11, 8)) as longitude, case when b.lat is not null then jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(b.lng, b.lat)) end as geom,
-       b.permit_number, b.permit_date, b.work as permit_type, cast(b.value_cents / 100.0 as numeric(12, 2)) as permit_value, coalesce(c.name, b.contractor_name) as contractor_name, c.license_number as contractor_license, b.description as work_description,
+       b.permit_number, b.permit_date, b.work as permit_type, cast(b.value_cents / 100.0 as numeric(19, 2)) as permit_value, coalesce(c.name, b.contractor_name) as contractor_name, c.license_number as contractor_license, b.description as work_description,
        d.name as subdivision_name, b.apn as parcel_id, b.source_url, b.scraped_at, b.verified, b.created_at, b.updated_at
   from app.building_permits b left join app.contractors c on c.org_id = b.org_id and c.id = b.contractor_id left join app.subdivisions d on d.org_id = b.org_id and d.id = b.subdivision_id;
 comment on view territory.building_permits is 'Permits.';
 
 create view territory.contagion_clusters with (security_invoker = true) as
 select k.org_id, k.id, k.city, k.state, k.subdivision_name, cast(k.center_lat as numeric(10, 8)) as center_latitude, cast(k.center_lng as numeric(11, 8)) as center_longitude,
-       jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(k.center_lng, k.center_lat)) as cluster_center, cast(k.radius_ft / 5280 as numeric(5, 2)) as radius_miles, k.permit_count,
-       cast(case when k.valued_count > 0 then k.value_cents / 100.0 / k.valued_count end as numeric(12, 2)) as avg_permit_value, k.date_range_start, k.date_range_end, k.avg_year_built, k.cluster_score, k.cluster_status, k.properties_in_cluster, k.properties_scored, k.hot_leads_generated,
+       jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(k.center_lng, k.center_lat)) as cluster_center, cast(k.radius_ft / 5280 as numeric(7, 2)) as radius_miles, k.permit_count,
+       cast(case when k.valued_count > 0 then k.value_cents / 100.0 / k.valued_count end as numeric(19, 2)) as avg_permit_value, k.date_range_start, k.date_range_end, k.avg_year_built, k.cluster_score, k.cluster_status, k.properties_in_cluster, k.properties_scored, k.hot_leads_generated,
        jsonb_build_object('playbook', k.playbook, 'ended_at', k.ended_at) as metadata, k.created_at, k.last_scored_at
   from app.contagion_clusters k;
 comment on view territory.contagion_clusters is 'Clusters of permits.';
 
 create view territory.property_scores with (security_invoker = true) as
-select s.org_id, s.playbook || ':' || s.property_id as id, s.property_id, nullif(s.cluster_id, 0) as cluster_id, cast(s.contagion_score as int) as contagion_score, s.permits_within_quarter_mile, s.permits_within_500ft, s.permits_within_100ft, s.same_subdivision_permits,
+select s.org_id, s.playbook || ':' || s.property_id as id, s.playbook, s.property_id, nullif(s.cluster_id, 0) as cluster_id, cast(s.contagion_score as int) as contagion_score, s.permits_within_quarter_mile, s.permits_within_500ft, s.permits_within_100ft, s.same_subdivision_permits,
        cast(nullif(s.nearest_permit_ft, 'NaN') as int) as nearest_permit_distance_ft, b.address_line1 as nearest_permit_address, b.permit_date as nearest_permit_date,
        array_remove(array[c1.name, c2.name, c3.name], null) as neighbor_contractor_names, cast(s.age_match_score as int) as age_match_score, cast(nullif(s.installed_year, 0) as int) as year_built, cast(nullif(s.roof_age_years, -1) as int) as roof_age_years,
        s.matches_neighbor_age, cast(nullif(s.age_difference_years, -1) as int) as age_difference_years, cast(extract(year from s.scored_on) - nullif(s.subdivision_year, 'NaN') as int) as subdivision_avg_age, cast(s.financial_score as int) as financial_score,
@@ -63,7 +63,7 @@ select s.org_id, s.playbook || ':' || s.property_id as id, s.property_id, nullif
 comment on view territory.property_scores is 'Scores of places in words. Nobody''s income is estimated: null.';
 
 create view territory.social_proof_data with (security_invoker = true) as
-select org_id, property_id, playbook, text, facts, permits, contractors, made_at as created_at from app.social_proof_data;
+select org_id, playbook || ':' || property_id as id, property_id, playbook, text, facts, permits, contractors, made_at as created_at from app.social_proof_data;
 comment on view territory.social_proof_data is 'What may be said of the work around.';
 
 create view territory.property_reports with (security_invoker = true) as
@@ -75,7 +75,5 @@ select org_id, id, name, license_number, license_state, phone, website, logo is 
 comment on view territory.contractors is 'Firms that do the work.';
 
 create view territory.billing_usage with (security_invoker = true) as
-select e.org_id, e.broker_id || ':' || e.day || ':' || e.metric as id, e.broker_id as user_id, e.day, e.metric, cast(sum(e.quantity) as double precision) as quantity, cast(sum(e.quantity * e.unit_cents) / 100 as double precision) as cost_usd,
-       jsonb_build_object('in_trial', sum(e.quantity) filter (where e.in_trial)) as details, min(e.occurred_at) as created_at, max(e.occurred_at) as updated_at
-  from app.usage_events e where e.meter_state <> 'withdrawn' group by e.org_id, e.broker_id, e.day, e.metric;
-comment on view territory.billing_usage is 'What a customer used, by day and metric.';
+select org_id, id, broker_id as user_id, day, metric, quantity, cost_usd, details, created_at, updated_at from api.billing_usage;
+comment on view territory.billing_usage is 'What a customer used, by day and metric, and what it costs.';
