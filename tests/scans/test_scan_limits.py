@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+import zipcodes
 
 from ground import BROKER_ID
 from penstock import onboarding
 from penstock.core.context import Context
 from penstock.core.errors import Conflict
-from penstock.scans import ScanRequest, estimate, read_area, run, start
+from penstock.scans import ScanRequest, estimate, order, read_area, run, start
 from penstock.scans.tasks import pump
 from scanworld import AUSTIN, account, leads_of, make_places, ordered, sql, state, subscribe
 
@@ -143,7 +145,7 @@ async def test_the_price_is_told_before_and_nothing_is_stored_or_bought(ctx: Con
     assert costs["search"] == (30, Decimal(300)) and costs["leads"] == (23, Decimal(57_500))
     assert told.at_most_cents == 300 + 57_500 + costs["pictures"][1]
     capped = await estimate(ctx, 1, replace(request, max_cost_cents=Decimal(200), max_leads=4))
-    assert (capped.leads_at_most, capped.at_most_cents) == (4, 200 + 4 * told.costs[2].unit_cents)
+    assert (capped.leads_at_most, capped.at_most_cents) == (2, 200 + 2 * told.costs[2].unit_cents)
     newcomer = await estimate(ctx, 1, ScanRequest(area=AUSTIN))
     assert (newcomer.trial_leads, newcomer.costs[1].at_most) == (25, 0)
     carl = await onboarding.add_broker(ctx, 1, onboarding.BrokerProfile(name="Carl", email="carl@acme.example"))
@@ -151,6 +153,47 @@ async def test_the_price_is_told_before_and_nothing_is_stored_or_bought(ctx: Con
     assert [row["broker_id"] for row in await sql(ctx, "select broker_id from app.subscriptions")] == [BROKER_ID]
     assert await sql(ctx, "select 1 from app.area_scans") == []
     assert {what for what, _ in rooms.asked} == {"count"}
+
+
+async def test_a_limit_on_the_cost_bounds_what_is_told_and_what_is_charged(ctx: Context, rooms: Rooms) -> None:
+    """Expected is at most the most, the most is within the limit, and what is charged is within the most."""
+    codes = sorted(at["zip_code"] for at in zipcodes.filter_by(city="Austin", state="TX"))
+    limits = [None, *(Decimal(cents) for cents in (0, 2_499, 2_800, 10_000))]
+    for n, (limit, trial, at_vendor) in enumerate(itertools.product(limits, (0, 3), (0, 30))):
+        area = read_area(zip_code=codes[n])
+        await make_places(ctx, [90] * 9 + [10, None], postal_code=area.name)
+        await subscribe(ctx, trial=trial)
+        rooms.at_vendor = at_vendor
+        request = ScanRequest(area=area, broker_id=BROKER_ID, search=at_vendor > 0, permits=True, max_cost_cents=limit)
+        told = await estimate(ctx, 1, request)
+        search, leads, pictures = told.costs
+        assert all(cost.expected <= cost.at_most for cost in told.costs)
+        assert told.expected_cents <= told.at_most_cents == sum(cost.at_most_cents for cost in told.costs)
+        assert limit is None or search.at_most_cents + leads.at_most_cents <= limit
+        assert told.leads_at_most == pictures.at_most == leads.at_most + min(trial, told.leads_at_most)
+        scan = await order(ctx, 1, request, actor="test", agreed=told)
+        await pump(ctx, 1)
+        cents = (await state(ctx, scan))["results_summary"]["cents"]
+        assert cents["search"] <= search.at_most_cents and cents["leads"] <= leads.at_most_cents
+    agreed = await sql(
+        ctx, "select (estimate->>'leads_at_most')::int as most, qualified_leads as made from app.area_scans"
+    )
+    assert all(scan["made"] <= scan["most"] for scan in agreed) and any(scan["made"] for scan in agreed)
+
+
+async def test_an_estimate_says_that_the_limit_on_the_cost_ends_it(ctx: Context, rooms: Rooms) -> None:
+    await make_places(ctx, [90] * 86)
+    await subscribe(ctx, trial=15)
+    request = ScanRequest(area=AUSTIN, broker_id=BROKER_ID, max_cost_cents=Decimal(10_000))
+    told = await estimate(ctx, 1, request)
+    assert (told.leads_at_most, told.leads_expected, told.costs[1].at_most_cents) == (19, 19, 10_000)
+    assert "the limit of $100.00 on search and leads is what ends it" in told.notes
+    scan = await order(ctx, 1, request, actor="test", agreed=told)
+    await pump(ctx, 1)
+    found = await state(ctx, scan)
+    assert (leads_of(found), found["results_summary"]["cents"]["leads"]) == (19, 10_000)
+    roomy = await estimate(ctx, 1, replace(request, max_cost_cents=Decimal(10**6)))
+    assert not any("limit" in note for note in roomy.notes)
 
 
 async def test_a_search_buys_no_more_than_the_estimate_said(ctx: Context, rooms: Rooms) -> None:

@@ -43,8 +43,9 @@ class Estimate:
     `places` are those we know, `at_vendor` what the search would find (None: it was not asked), `permits` those of the
     playbook's `works`, `leads_already` anybody's. A scan makes at most `leads_at_most` leads and costs at most
     `at_most_cents`, whatever becomes known after it was ordered; `expected` goes by how the scored places of the area
-    fare (`leads_expected` None: none is scored yet, and the most is reckoned with). `no_leads_because` says why the
-    customer can be given none now.
+    fare (`leads_expected` None: none is scored yet, and the most is reckoned with), and is never more than the most.
+    The parts add up to both. A limit on the cost bounds search and leads, the search at its dearest.
+    `no_leads_because` says why the customer can be given none now.
     """
 
     playbook: str
@@ -140,13 +141,11 @@ async def draw_up(
             await asking.rollback()
     records = _records(territory, at_vendor, max_cost_cents)
     rising = places.count(Why.BELOW) if permits else 0
-    at_most, expected = _leads(places, territory, records, rising, [max_leads, terms.most])
+    wanted, expected = _leads(places, territory, records, rising, [max_leads, terms.most])
+    at_most = _affordable(territory, terms, records, max_cost_cents, wanted)
+    if expected is not None:
+        expected = min(expected, at_most)
     costs = _costs(territory, terms, records, at_most, at_most if expected is None else expected)
-    before_pictures = [cost for cost in costs if cost.what != "pictures"]
-    capped = sum((cost.at_most_cents for cost in before_pictures), Decimal(0))
-    if max_cost_cents is not None:
-        capped = min(capped, max_cost_cents)
-    pictures = sum((cost.at_most_cents for cost in costs if cost.what == "pictures"), Decimal(0))
     return Estimate(
         playbook=playbook.name,
         area_name=area.name,
@@ -162,8 +161,8 @@ async def draw_up(
         trial_leads=terms.free,
         costs=costs,
         expected_cents=sum((cost.expected_cents for cost in costs), Decimal(0)),
-        at_most_cents=capped + pictures,
-        notes=_notes(places, on_record, at_vendor, terms),
+        at_most_cents=sum((cost.at_most_cents for cost in costs), Decimal(0)),
+        notes=_notes(places, on_record, at_vendor, terms, max_cost_cents if at_most < wanted else None),
         no_leads_because=terms.note if terms.most == 0 else None,
     )
 
@@ -174,6 +173,14 @@ def _records(territory: Territory, at_vendor: int | None, max_cost_cents: Decima
         return 0
     price = territory.search.price_cents
     return min(at_vendor, int(max_cost_cents // price)) if max_cost_cents is not None and price else at_vendor
+
+
+def _affordable(territory: Territory, terms: Terms, records: int, max_cost_cents: Decimal | None, wanted: int) -> int:
+    """How many of the leads `wanted` the limit is good for after the search, the free ones first."""
+    if max_cost_cents is None or not terms.unit_cents:
+        return wanted
+    search = records * territory.search.price_cents if territory.search is not None else Decimal(0)
+    return min(wanted, terms.free + int((max_cost_cents - search) // terms.unit_cents))
 
 
 def _leads(
@@ -204,8 +211,13 @@ def _costs(territory: Territory, terms: Terms, records: int, at_most: int, expec
     )
 
 
-def _notes(places: Places, permits: int, at_vendor: int | None, terms: Terms) -> tuple[str, ...]:
+def _notes(
+    places: Places, permits: int, at_vendor: int | None, terms: Terms, reached_cents: Decimal | None
+) -> tuple[str, ...]:
+    """What to know before it is ordered. `reached_cents`: the limit on the cost, where it is what bounds the leads."""
     found = [terms.note] if terms.note else []
+    if reached_cents is not None:
+        found.append(f"the limit of ${reached_cents / 100:,.2f} on search and leads is what ends it")
     if not len(places) and not at_vendor:
         found.append("no places are known here: import a file of them, or search for them")
     if not permits:
