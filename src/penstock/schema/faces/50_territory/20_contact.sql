@@ -50,19 +50,18 @@ select k.org_id, k.id, l.assigned_broker_id as user_id, k.lead_id, (select max(e
        k.vapi_call_id as call_sid, cast(null as text) as call_control_id, 'vapi' as carrier, n.e164 as from_number, p.value as to_number, 'outbound' as direction,
        case k.state when 'reserved' then 'initiated' when 'placed' then case when k.started_at is null then 'ringing' else 'in_progress' end when 'failed' then 'failed' when 'in_doubt' then 'failed' else case when k.outcome = 'no_answer' then 'no_answer' else 'completed' end end as status,
        coalesce(cast(extract(epoch from k.ended_at - k.started_at) as int), 0) as duration_seconds, k.attempt_no - 1 as retry_attempts, case when k.state in ('failed', 'in_doubt') then k.ended_reason end as last_error_code, case when k.state in ('failed', 'in_doubt') then k.ended_at end as last_error_at,
-       v.default_voice_id as ai_voice_id, v.system_prompt_template as ai_instructions, coalesce(g.goal, 'schedule') as conversation_goal, cast(null as text) as recording_url, k.transcript_sealed as transcript, k.summary_sealed as ai_summary,
+       cast(null as text) as ai_voice_id, cast(null as text) as ai_instructions, coalesce(g.goal, 'schedule') as conversation_goal, cast(null as text) as recording_url, k.transcript_sealed as transcript, k.summary_sealed as ai_summary,
        case k.outcome when 'booked' then 'scheduled' when 'callback' then 'follow_up' when 'not_interested' then 'rejected' when 'do_not_call' then 'rejected' else k.outcome end as outcome,
        case k.outcome when 'booked' then 'high' when 'callback' then 'medium' when 'not_interested' then 'none' when 'do_not_call' then 'none' end as interest_level, cast(null as jsonb) as objections_raised,
        case when k.callback_at is not null then 'call back' end as next_steps, k.outcome = 'booked' as appointment_scheduled, a.starts_at as appointment_datetime, case when a.starts_at is not null then 'inspection' end as appointment_type,
        cast(coalesce(k.cost_cents, 0) / 100 as double precision) as call_cost, cast(null as double precision) as ai_cost, cast(coalesce(k.cost_cents, 0) / 100 as double precision) as total_cost, k.reserved_at as initiated_at, k.started_at, k.ended_at,
-       v.asr_vendor as asr_model, v.tts_vendor as tts_model, v.llm_model, cast(null as int) as first_audio_latency_ms, cast(null as int) as p95_latency_ms, cast(null as jsonb) as transcript_json,
+       cast(null as text) as asr_model, cast(null as text) as tts_model, cast(null as text) as llm_model, cast(null as int) as first_audio_latency_ms, cast(null as int) as p95_latency_ms, cast(null as jsonb) as transcript_json,
        cast((select count(*) from app.call_turns t where t.org_id = k.org_id and t.call_id = k.id and t.barge_in) as int) as barge_in_count, cast((select count(*) from app.call_turns t where t.org_id = k.org_id and t.call_id = k.id and t.role = 'tool') as int) as tool_calls_made,
        cast(null as text) as conversation_state, cast(null as jsonb) as confidence_scores, cast(null as jsonb) as silence_periods
   from app.calls k join app.leads l on l.org_id = k.org_id and l.id = k.lead_id
   join app.contact_points p on p.org_id = k.org_id and p.id = k.contact_point_id
   join app.phone_numbers n on n.org_id = k.org_id and n.id = k.number_id
   left join app.call_campaigns g on g.org_id = k.org_id and g.id = k.call_campaign_id
-  left join app.voice_configurations v on v.org_id = k.org_id and v.broker_id = l.assigned_broker_id
   left join lateral (select x.starts_at from app.appointments x where x.org_id = k.org_id and x.lead_id = k.lead_id and k.outcome = 'booked' order by x.created_at desc limit 1) a on true;
 comment on view territory.voice_calls is 'Calls of the AI voice. Numbers, transcript and summary are sealed; what no vendor reports yet is null.';
 
@@ -85,9 +84,9 @@ create view territory.voice_bookings with (security_invoker = true) as
 select a.org_id, a.id, a.lead_id, (select k.id from app.calls k where k.org_id = a.org_id and k.lead_id = a.lead_id and k.outcome = 'booked' order by k.ended_at desc limit 1) as call_id,
        a.starts_at as window_start, a.ends_at as window_end, a.broker_id as estimator_id, concat_ws(', ', p.address_line1, p.city, p.state) as location, a.title as notes, 'inspection' as booking_type,
        case a.status when 'accepted' then case when a.rescheduled_from is not null then 'rescheduled' else 'confirmed' end when 'pending' then 'confirmed' when 'held' then 'completed' else 'cancelled' end as status,
-       exists (select 1 from app.pipeline_events e where e.org_id = a.org_id and e.lead_id = a.lead_id and e.event_type = 'notification_queued') as confirmation_sent, false as reminder_sent, a.created_at, a.changed_at as updated_at
+       exists (select 1 from app.notifications n where n.org_id = a.org_id and n.lead_id = a.lead_id and n.kind = 'appointment_booked' and n.state = 'sent' and split_part(n.dedupe_key, ':', 2) = cast(a.id as text)) as confirmation_sent, false as reminder_sent, a.created_at, a.changed_at as updated_at
   from app.appointments a left join app.leads l on l.org_id = a.org_id and l.id = a.lead_id left join app.properties p on p.org_id = l.org_id and p.id = l.property_id;
-comment on view territory.voice_bookings is 'Appointments, with the call that booked one. The calendar reminds people, not we.';
+comment on view territory.voice_bookings is 'Appointments, with the call that booked one, and whether word of it has gone out. The calendar reminds people, not we.';
 
 create view territory.voice_configurations with (security_invoker = true) as
 select org_id, broker_id as id, broker_id as user_id, default_voice_id, tts_vendor, voice_style, speaking_rate, pitch_adjustment, asr_vendor, asr_language, enable_punctuation, confidence_threshold, llm_vendor, llm_model, system_prompt_template,
