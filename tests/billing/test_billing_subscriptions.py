@@ -94,7 +94,7 @@ async def test_an_old_webhook_that_arrives_late_does_not_bring_the_old_state_bac
 async def test_an_older_reading_does_not_overwrite_a_newer_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     customer = await house.subscribe()
     vendor = checkout.service(house.ctx)
-    read, slow, gone = type(vendor).subscription, asyncio.Event(), asyncio.Event()
+    read, slow, gone = type(vendor).subscriptions, asyncio.Event(), asyncio.Event()
 
     async def held(self: Any, number: str) -> Any:
         found = await read(self, number)
@@ -104,7 +104,7 @@ async def test_an_older_reading_does_not_overwrite_a_newer_one(house: House, mon
 
     async with house.ctx.db.tenant(1) as db:
         await execute(db, subscriptions.SQL["told"], customer=customer)
-    monkeypatch.setattr(type(vendor), "subscription", held)
+    monkeypatch.setattr(type(vendor), "subscriptions", held)
     first = asyncio.create_task(news.refresh(house.ctx, 1, BROKER_ID, vendor))
     await gone.wait()  # it has read "active", and is slow to write that down
     monkeypatch.undo()

@@ -18,7 +18,7 @@ from penstock.core.errors import InvalidInput, NotConfigured, ProviderBusy, Prov
 from penstock.core.http import make_client
 from penstock.providers import Account
 from penstock.providers.payments import stripe
-from penstock.providers.payments.words import Buyer, Subscription, Usage
+from penstock.providers.payments.words import Buyer, Usage
 from penstock.town.app import make_app
 from penstock.town.state import TownState, new_state
 from penstock.town.stripe import nested
@@ -44,10 +44,10 @@ async def subscribed(world: Any, tier: str = "professional") -> str:
     customer = await vendor.customer(BEA)
     price = await vendor.price(tier)
     assert price is not None
-    url = await vendor.checkout(customer, price.id, reference="r", done="http://us/done", left="http://us/left")
-    before = await vendor.subscription(customer)
-    assert "Subscribe" in (await browser.get(url)).text and await vendor.subscription(customer) == before
-    paid = await browser.post(url)
+    page = await vendor.checkout(customer, price.id, reference="r", done="http://us/done", left="http://us/left")
+    before = await vendor.subscriptions(customer)
+    assert "Subscribe" in (await browser.get(page.url)).text and await vendor.subscriptions(customer) == before
+    paid = await browser.post(page.url)
     assert (paid.status_code, paid.headers["location"]) == (303, "http://us/done")
     return str(customer)
 
@@ -156,8 +156,8 @@ async def test_a_customer_is_made_once(world: Any) -> None:
 
 async def test_checkout_begins_a_subscription_with_the_period_on_its_item(world: Any) -> None:
     customer = await subscribed(world)
-    found = await world[0].subscription(customer)
-    assert (found.status, found.key) == ("active", "professional")
+    (found,) = await world[0].subscriptions(customer)
+    assert (found.status, found.key) == ("active", "professional") and found.meter is not None
     assert (found.period_start, found.period_end) == (AT, AT.replace(month=12, day=30))
     assert found.item.startswith("si_")
 
@@ -165,23 +165,30 @@ async def test_checkout_begins_a_subscription_with_the_period_on_its_item(world:
 async def test_a_subscription_ends_with_its_period_or_at_once(world: Any) -> None:
     vendor, town, _ = world
     customer = await subscribed(world)
-    found = await vendor.subscription(customer)
+    (found,) = await vendor.subscriptions(customer)
     ending = await vendor.cancel(found.id, at_period_end=True)
     assert (ending.status, ending.cancels_at_period_end) == ("active", True)
     await town.timetable.advance(AT + timedelta(days=31))
-    assert (await vendor.subscription(customer)).status == "cancelled"
+    assert [one.lives for one in await vendor.subscriptions(customer)] == [False]
     again = await subscribed(world, "enterprise")
-    assert again == customer and (await vendor.subscription(customer)).key == "enterprise"  # the one that lives
-    assert (await vendor.cancel((await vendor.subscription(customer)).id, at_period_end=False)).status == "cancelled"
+    (living,) = [one for one in await vendor.subscriptions(customer) if one.lives]
+    assert again == customer and living.key == "enterprise"
+    assert (await vendor.cancel(living.id, at_period_end=False)).status == "cancelled"
 
 
-def test_what_was_begun_and_never_paid_is_no_subscription() -> None:
-    def one(id: str, status: Any, day: int) -> Subscription:
-        return Subscription(id, status, AT + timedelta(days=day), None, "professional", None, None)
-
-    assert stripe.choose([one("a", "unfinished", 3)]) is None
-    chosen = stripe.choose([one("a", "cancelled", 2), one("b", "past_due", 0), one("c", "unfinished", 3)])
-    assert chosen is not None and chosen.id == "b"
+async def test_a_checkout_page_that_is_ended_takes_no_card(world: Any) -> None:
+    vendor, _, browser = world
+    customer, price = await vendor.customer(BEA), await vendor.price("professional")
+    pages = [
+        await vendor.checkout(customer, price.id, reference="r", done="http://us/", left="http://us/") for _ in "ab"
+    ]
+    for _ in "ab":  # twice does no harm
+        await vendor.expire(pages[0].id)
+    assert (await browser.get(pages[0].url)).status_code == (await browser.post(pages[0].url)).status_code == 410
+    assert (await browser.post(pages[1].url)).status_code == 303
+    await vendor.expire(pages[1].id)  # used already: stays as it is
+    await vendor.expire("cs_unknown")
+    assert [one.status for one in await vendor.subscriptions(customer)] == ["active"]
 
 
 async def test_the_portal_is_a_page_of_the_customer(world: Any) -> None:
@@ -246,7 +253,7 @@ async def test_the_month_is_invoiced_for_what_was_counted_in_it(world: Any) -> N
     (invoice,) = (await browser.get("http://town/stripe/v1/invoices", headers=sent)).json()["data"]
     assert (invoice["status"], invoice["total"], invoice["customer"]) == ("paid", 7500, customer)
     assert invoice["parent"]["subscription_details"]["subscription"].startswith("sub_")
-    assert (await vendor.subscription(customer)).period_start == AT.replace(month=12, day=30)
+    assert (await vendor.subscriptions(customer))[0].period_start == AT.replace(month=12, day=30)
 
 
 async def test_a_declined_card_makes_a_subscription_past_due_until_it_is_tried_again(world: Any) -> None:
@@ -255,10 +262,10 @@ async def test_a_declined_card_makes_a_subscription_past_due_until_it_is_tried_a
     await vendor.tell(EVENT, used(customer, 1))
     town.faults.configure({"stripe": {"card_declined": 1.0}})
     await town.timetable.advance(AT + timedelta(days=31))
-    assert (await vendor.subscription(customer)).status == "past_due"
+    assert (await vendor.subscriptions(customer))[0].status == "past_due"
     town.faults.configure({})
     await town.timetable.advance(AT + timedelta(days=35))
-    assert (await vendor.subscription(customer)).status == "active"
+    assert (await vendor.subscriptions(customer))[0].status == "active"
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

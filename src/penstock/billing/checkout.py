@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from penstock.billing import news, standing, subscriptions
 from penstock.billing.subscriptions import SQL
 from penstock.core.context import Context
-from penstock.core.db import execute, one
+from penstock.core.db import execute, one, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.playbook import Playbook
 from penstock.providers import account, payments
@@ -30,20 +30,37 @@ def service(ctx: Context) -> Payments:
 async def start_checkout(ctx: Context, org_id: int, broker_id: UUID, *, tier: str, actor: str) -> str:
     """Where a broker enters a card and begins a subscription of this tier: an address to open in a browser.
 
-    The subscription counts once the payment service tells of it. Raises NotFound, InvalidInput for a tier that cannot
-    be bought, Conflict for who has a subscription, NotConfigured without a payment service.
+    The subscription counts once the payment service tells of it. There is one such page at a time: the one before is
+    ended first, and then looked whether it was used. Raises NotFound, InvalidInput for a tier that cannot be bought,
+    Conflict for who has a subscription or begins one twice at once, NotConfigured without a payment service.
     """
     if tier not in standing.PAID:
         raise InvalidInput(f"the tier {tier!r} cannot be bought", fix=f"use one of: {', '.join(standing.PAID)}")
     vendor, broker = service(ctx), await _broker(ctx, org_id, broker_id)
-    if broker["stripe_subscription_id"] and broker["status"] != "cancelled":
-        raise Conflict("there is a subscription already", fix="change the plan in the billing portal")
+    _refuse_second(broker)
+    before = broker["stripe_checkout_id"]
+    if before:
+        await vendor.expire(before)
+    if broker["stripe_customer_id"]:  # the page may have been used before it ended, and no webhook come yet
+        await news.refresh(ctx, org_id, broker_id, vendor)
+        _refuse_second(await _broker(ctx, org_id, broker_id))
     price = await vendor.price(tier)
     if price is None:
         raise InvalidInput(f"the payment service has no price {tier!r}", fix="penstock subscription prices --make")
     customer = await _customer(ctx, org_id, broker, vendor, actor=actor)
     back = ctx.settings.api.public_url.rstrip("/") + RETURN
-    return await vendor.checkout(customer, price.id, reference=_key(org_id, broker_id), done=back, left=back)
+    page = await vendor.checkout(customer, price.id, reference=_key(org_id, broker_id), done=back, left=back)
+    async with ctx.db.tenant(org_id) as db:  # whoever dies before this has shown the page to nobody
+        ours = await scalar(db, SQL["set_checkout"], broker_id=broker_id, page=page.id, seen=before)
+    if ours is None:
+        await vendor.expire(page.id)
+        raise Conflict("a subscription is being begun elsewhere", fix="use that page, or begin again")
+    return page.url
+
+
+def _refuse_second(broker: RowMapping) -> None:
+    if broker["stripe_subscription_id"] and broker["status"] != "cancelled":
+        raise Conflict("there is a subscription already", fix="change the plan in the billing portal")
 
 
 async def _customer(ctx: Context, org_id: int, broker: RowMapping, vendor: Payments, *, actor: str) -> str:
@@ -75,10 +92,13 @@ async def cancel(ctx: Context, org_id: int, broker_id: UUID, *, at_once: bool, a
         async with ctx.db.tenant(org_id) as db:
             await subscriptions.end_by_hand(db, org_id, broker_id, actor=actor)
         return
-    await service(ctx).cancel(broker["stripe_subscription_id"], at_period_end=not at_once)
+    vendor = service(ctx)
+    await news.refresh(ctx, org_id, broker_id, vendor)  # ends a second one that nobody has told of
+    broker = await _broker(ctx, org_id, broker_id)
+    await vendor.cancel(broker["stripe_subscription_id"], at_period_end=not at_once)
     async with ctx.db.tenant(org_id) as db:
         await subscriptions.audit(db, org_id, broker_id, actor=actor, action="cancelled", at_once=at_once)
-    await news.refresh(ctx, org_id, broker_id, service(ctx))
+    await news.refresh(ctx, org_id, broker_id, vendor)
 
 
 async def _broker(ctx: Context, org_id: int, broker_id: UUID) -> RowMapping:

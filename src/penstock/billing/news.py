@@ -1,20 +1,25 @@
 """What the payment service tells us. Its webhooks come twice and in no order, so they only say where to look: the
-subscription is read there again, and the newest reading counts."""
+subscription is read there again, and the newest reading counts. A customer has one: each would invoice the whole meter,
+so a second one is ended as soon as it is seen."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock import journey
 from penstock.billing import standing, subscriptions
 from penstock.billing.subscriptions import SQL
 from penstock.core import dlq, receipts
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import InvalidInput
+from penstock.core.http import ProviderUnclear
 from penstock.core.receipts import Done
 from penstock.providers.payments import Payments, Subscription, stripe
 
@@ -62,8 +67,12 @@ async def refresh(ctx: Context, org_id: int, broker_id: UUID, vendor: Payments) 
         ours = await one(db, SQL["to_read"], broker_id=broker_id)
     if ours is None or ours["customer"] is None:
         return False
-    theirs = await vendor.subscription(ours["customer"])
+    found = await vendor.subscriptions(ours["customer"])
     async with ctx.db.tenant(org_id) as db:
+        await subscriptions.locked(db, org_id, broker_id)  # who looks at the same time keeps the same one
+        now = await one(db, SQL["to_read"], broker_id=broker_id)
+        assert now is not None
+        theirs = choose(found, now["subscription"])
         if theirs is None:
             await execute(db, SQL["nothing_read"], broker_id=broker_id, seen=ours["news"])
             return False
@@ -81,11 +90,49 @@ async def refresh(ctx: Context, org_id: int, broker_id: UUID, vendor: Payments) 
             period_end=_day(theirs.period_end),
             ends=theirs.cancels_at_period_end,
         )
-        differs = (tier, theirs.status) != (ours["tier"], ours["status"])
-        if written is None or not differs:
-            return False
-        await subscriptions.announce(db, org_id, broker_id, tier=tier, status=theirs.status)
-    return True
+        seconds = seconds_of(theirs, found) if written is not None else ()
+        await _note(db, org_id, broker_id, theirs, seconds)
+        differs = written is not None and (tier, theirs.status) != (now["tier"], now["status"])
+        if differs:
+            await subscriptions.announce(db, org_id, broker_id, tier=tier, status=theirs.status)
+    for second in seconds:
+        await _end(vendor, second)
+    return differs
+
+
+async def _note(
+    db: AsyncConnection, org_id: int, broker_id: UUID, kept: Subscription, seconds: Sequence[Subscription]
+) -> None:
+    """Write down that there are too many, before they are ended: whoever dies in between leaves it to be read again."""
+    for second in seconds:
+        details = {"kept": kept.id, "ended": second.id, "invoice": second.invoice}
+        await execute(db, SQL["note_second"], org_id=org_id, id=str(broker_id), details=json.dumps(details))
+    if seconds:
+        await execute(db, SQL["read_again"], broker_id=broker_id)
+        await journey.wake(db, org_id, {"payment_event_received"})
+
+
+async def _end(vendor: Payments, second: Subscription) -> None:
+    """End one at once. What it would have invoiced is invoiced by the other: they count on one meter."""
+    if (await vendor.cancel(second.id, at_period_end=False)).lives:
+        raise ProviderUnclear(f"the payment service did not end the subscription {second.id}")
+
+
+def choose(found: Sequence[Subscription], known: str | None) -> Subscription | None:
+    """The one that counts: among those that live the known one, else the oldest of ours; else the one that ended last.
+
+    What was begun and never paid for is none.
+    """
+    if living := [one for one in found if one.lives]:
+        return min(living, key=lambda one: (one.id != known, one.key not in standing.PAID, one.created, one.id))
+    ended = [one for one in found if one.status == "cancelled"]
+    return max(ended, key=lambda one: (one.created, one.id), default=None)
+
+
+def seconds_of(kept: Subscription, found: Sequence[Subscription]) -> Sequence[Subscription]:
+    """Those that would invoice the customer's leads once more: of one of our prices, or on the same meter."""
+    living = [one for one in found if one.lives and one.id != kept.id]
+    return [one for one in living if one.key in standing.PAID or (one.meter is not None and one.meter == kept.meter)]
 
 
 def tier_of(subscription: Subscription) -> str:

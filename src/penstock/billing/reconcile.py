@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from penstock.billing import checkout
+from penstock import journey
+from penstock.billing import checkout, subscriptions
 from penstock.billing.charges import SQL
 from penstock.core.context import Context
-from penstock.core.db import rows
+from penstock.core.db import execute, rows
 from penstock.core.errors import InvalidInput
 
 NIGHTLY_DAYS = 7
@@ -70,9 +71,13 @@ async def compare(ctx: Context, org_id: int, *, until: datetime, days: int = NIG
 
 
 async def reconcile_usage(ctx: Context, org_id: int, slot: datetime) -> dict[str, Any]:
-    """The timetable's run; what it finds stands in `app.timetable_runs` and raises the alert `usage_differs`."""
+    """The timetable's run, which has every customer read again too; what it finds stands in `app.timetable_runs` and
+    raises the alert `usage_differs`."""
     if not ctx.settings.vendors.stripe.connected:
         return {}
+    async with ctx.db.tenant(org_id) as db:  # a webhook may have been lost
+        await execute(db, subscriptions.SQL["told_nightly"])
+        await journey.wake(db, org_id, {"payment_event_received"})
     compared = await compare(ctx, org_id, until=slot)
     plain = [{name: _plain(value) for name, value in asdict(one).items()} for one in compared.differences]
     return {"customers": compared.customers, "until": compared.until.isoformat(), "differences": plain}

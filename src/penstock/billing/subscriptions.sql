@@ -24,11 +24,16 @@ select broker_id, name, email, role, tier, status, trial_leads_remaining, monthl
 select id from app.brokers where cast(id as text) = lower(:asked) or email = lower(:asked);
 
 -- name: for_checkout
-select b.id, b.name, b.email, b.company, s.tier, s.status, s.stripe_customer_id, s.stripe_subscription_id
+select b.id, b.name, b.email, b.company, s.tier, s.status, s.stripe_customer_id, s.stripe_subscription_id, s.stripe_checkout_id
   from app.brokers b left join app.subscriptions s on s.org_id = b.org_id and s.broker_id = b.id where b.id = cast(:broker_id as uuid);
 
 -- name: set_customer
 update app.subscriptions set stripe_customer_id = :customer, updated_at = app.now() where broker_id = cast(:broker_id as uuid) and stripe_customer_id is distinct from :customer;
+
+-- name: set_checkout
+-- The page that may be open now. No row where somebody else opened one since `seen` was read.
+update app.subscriptions set stripe_checkout_id = :page, updated_at = app.now() where broker_id = cast(:broker_id as uuid) and stripe_checkout_id is not distinct from cast(:seen as text)
+returning broker_id;
 
 -- name: set_cap
 update app.subscriptions set monthly_lead_cap = cast(:cap as int), updated_at = app.now() where broker_id = cast(:broker_id as uuid);
@@ -41,11 +46,23 @@ update app.subscriptions set tier = :tier, status = :status, updated_at = app.no
 -- The payment service spoke of a customer: the subscription is to be read there again.
 update app.subscriptions set news = news + 1, updated_at = app.now() where stripe_customer_id = :customer returning broker_id;
 
+-- name: told_nightly
+update app.subscriptions set news = news + 1 where stripe_customer_id is not null;
+
+-- name: read_again
+-- Until the second one is gone, what was read is not the last word.
+update app.subscriptions set news = news + 1 where broker_id = cast(:broker_id as uuid);
+
+-- name: note_second
+insert into app.audit_logs (org_id, at, actor, action, object_type, object_id, details)
+select cast(:org_id as int), app.now(), 'billing', 'second subscription found', 'subscription', :id, cast(:details as jsonb)
+ where not exists (select 1 from app.audit_logs a where a.object_type = 'subscription' and a.object_id = :id and a.action = 'second subscription found' and a.details ->> 'ended' = cast(:details as jsonb) ->> 'ended');
+
 -- name: unread
 select broker_id from app.usage_due where broker_id is not null order by since, broker_id limit cast(:limit as int);
 
 -- name: to_read
-select s.broker_id, s.stripe_customer_id as customer, s.news, s.tier, s.status from app.subscriptions s where s.broker_id = cast(:broker_id as uuid);
+select s.broker_id, s.stripe_customer_id as customer, s.stripe_subscription_id as subscription, s.news, s.tier, s.status from app.subscriptions s where s.broker_id = cast(:broker_id as uuid);
 
 -- name: write_read
 -- Only what was read after the latest that others have written: an older reading must not win.

@@ -33,6 +33,7 @@ class Readings:
     usage_refused: int = 0  # lines of usage that the payment service does not take
     usage_differences: Sequence[Mapping[str, Any]] = ()  # of the last nightly comparison with the payment service
     reconcile_error: str | None = None  # of the last nightly comparison, None when it went well
+    second_subscriptions: Sequence[Mapping[str, Any]] = ()  # that customers had, found in the last seven days
 
 
 def signatures_failing(now: Readings) -> str | None:
@@ -87,6 +88,19 @@ def usage_differs(now: Readings) -> str | None:
     return f"usage of {first['broker']} ({first['customer']}) on {first['day']}: {counts}{more}"
 
 
+def subscription_doubled(now: Readings) -> str | None:
+    """Whether a customer had two subscriptions, each of which invoices all the leads."""
+    if not now.second_subscriptions:
+        return None
+    first = now.second_subscriptions[0]
+    more = f", and {len(now.second_subscriptions) - 1} more" if len(now.second_subscriptions) > 1 else ""
+    invoice = f"its last invoice is {first['invoice']}" if first["invoice"] else "it had invoiced nothing"
+    return (
+        f"{first['broker']} ({first['customer']}) had a second subscription, {first['ended']}, which was found and"
+        f" ended on {first['day']}; {invoice}{more}"
+    )
+
+
 # The name is what `app.alerts.name` holds and what a receiver of the webhook switches on.
 RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "signatures_failing": signatures_failing,
@@ -97,6 +111,7 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "duplicate_uploads": duplicate_uploads,
     "usage_refused": usage_refused,
     "usage_differs": usage_differs,
+    "subscription_doubled": subscription_doubled,
 }
 
 # What the person who is woken should do first.
@@ -109,6 +124,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
     "usage_refused": "Look at meter_error in app.usage_events; mend the cause, then `penstock usage retry`.",
     "usage_differs": "Run `penstock usage reconcile`; correct the named days in the payment service.",
+    "subscription_doubled": "Look at the customer in the payment service; refund what the ended one has invoiced.",
 }
 
 
@@ -153,6 +169,7 @@ async def read(db: AsyncConnection) -> Readings:
         duplicate_uploads=row["duplicate_uploads"],
         usage_refused=row["usage_refused"],
         usage_differences=row["usage_differences"] or (),
+        second_subscriptions=row["second_subscriptions"] or (),
         reconcile_error=(row["reconcile_error"] or "no reason given") if row["reconcile_failed"] else None,
     )
 

@@ -187,6 +187,9 @@ select (select count(*) from app.signature_checks where at > app.now() - interva
        portals.state = 'failed' as permits_failed, portals.error as permits_error,
        (select count(*) from app.usage_events where meter_state = 'refused' and withdrawn_at is null) as usage_refused,
        reconcile.state = 'failed' as reconcile_failed, reconcile.error as reconcile_error, reconcile.result -> 'differences' as usage_differences,
+       (select jsonb_agg(jsonb_build_object('broker', b.name, 'customer', s.stripe_customer_id, 'ended', a.details ->> 'ended', 'invoice', a.details ->> 'invoice', 'day', cast(a.at at time zone 'UTC' as date)) order by a.id)
+          from app.audit_logs a join app.brokers b on b.org_id = a.org_id and cast(b.id as text) = a.object_id join app.subscriptions s on s.org_id = b.org_id and s.broker_id = b.id
+         where a.object_type = 'subscription' and a.action = 'second subscription found' and a.at > app.now() - interval '7 days') as second_subscriptions,
        (select count(*) from app.audit_logs where action = 'refused' and object_type = 'upload' and details ->> 'reason' = 'duplicate' and at > app.now() - interval '10 minutes') as duplicate_uploads
   from (select 1) one
   left join lateral (select state, error from app.timetable_runs where job = 'refresh_contactable' and state <> 'running' order by slot desc limit 1) refresh on true

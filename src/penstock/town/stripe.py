@@ -47,6 +47,7 @@ class Stripe:
             self._route("/v1/prices", self.make_price, "POST"),
             self._route("/v1/checkout/sessions", self.make_session, "POST"),
             self._route("/v1/checkout/sessions/{id}", self.session, "GET"),
+            self._route("/v1/checkout/sessions/{id}/expire", self.expire_session, "POST"),
             self._route("/v1/billing_portal/sessions", self.portal, "POST"),
             self._route("/v1/subscriptions", self.subscriptions, "GET"),
             self._route("/v1/subscriptions", self.make_subscription, "POST"),
@@ -91,6 +92,10 @@ class Stripe:
     async def session(self, request: Request, sent: Fields) -> Fields:
         """One Checkout session."""
         return _found(self.books.sessions, request.path_params["id"])
+
+    async def expire_session(self, request: Request, sent: Fields) -> Fields:
+        """End one that is open."""
+        return self.books.expire(_found(self.books.sessions, request.path_params["id"]))
 
     async def portal(self, request: Request, sent: Fields) -> Fields:
         """A portal session."""
@@ -170,8 +175,8 @@ class Stripe:
     async def page(self, request: Request) -> Response:
         """The Checkout page. Opening it pays nothing."""
         session = self.books.sessions.get(request.path_params["id"])
-        if session is None:
-            return HTMLResponse("<h1>This page is gone</h1>", status_code=404)
+        if session is None or session["status"] == "expired":
+            return _no_page(session)
         price = self.books.prices[session["price"]]
         each = html.escape(f"{float(price['unit_amount_decimal']) / 100:.2f}")
         return HTMLResponse(
@@ -183,8 +188,8 @@ class Stripe:
     async def pay(self, request: Request) -> Response:
         """Subscribe, and go back to where the page was opened from."""
         session = self.books.sessions.get(request.path_params["id"])
-        if session is None:
-            return HTMLResponse("<h1>This page is gone</h1>", status_code=404)
+        if session is None or session["status"] == "expired":
+            return _no_page(session)
         return RedirectResponse(self.books.complete(session)["success_url"], status_code=303)
 
     async def portal_page(self, request: Request) -> Response:
@@ -278,6 +283,10 @@ def _found(kind: dict[str, Fields], number: object) -> Fields:
     if found is None:
         raise Refused(f"No such object: '{number}'", code="resource_missing", param="id", status=404)
     return found
+
+
+def _no_page(session: Fields | None) -> Response:
+    return HTMLResponse("<h1>This page is gone</h1>", status_code=404 if session is None else 410)
 
 
 def _base(request: Request) -> str:

@@ -133,8 +133,18 @@ class Books:
         if session["status"] == "open":
             made = self.begin({"customer": session["customer"], "items": [{"price": session["price"]}]})
             session |= {"status": "complete", "payment_status": "paid", "subscription": made["id"]}
-            shown = {name: value for name, value in session.items() if name != "price"}
-            announce(self.town, "checkout.session.completed", shown)
+            announce(self.town, "checkout.session.completed", _shown(session))
+        return session
+
+    def expire(self, session: Fields) -> Fields:
+        """Nobody can enter a card there any more. Only of one that is open."""
+        if session["status"] != "open":
+            raise Refused(
+                'Only Checkout Sessions with a status in ["open"] can be expired.'
+                f" This Checkout Session has a status of `{session['status']}`."
+            )
+        session |= {"status": "expired", "url": None}
+        announce(self.town, "checkout.session.expired", _shown(session))
         return session
 
     def begin(self, sent: Fields) -> Fields:
@@ -297,6 +307,10 @@ class CardIsTried(Event):
     async def perform(self) -> None:
         """Try."""
         self._books.charge(self._invoice)
+
+
+def _shown(session: Fields) -> Fields:
+    return {name: value for name, value in session.items() if name != "price"}
 
 
 def _month_after(day: datetime) -> datetime:

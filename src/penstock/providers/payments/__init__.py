@@ -9,7 +9,7 @@ import httpx
 
 from penstock.providers import Account
 from penstock.providers.payments import stripe
-from penstock.providers.payments.words import Buyer, Counted, News, Price, Subscription, Usage
+from penstock.providers.payments.words import Buyer, Counted, News, Page, Price, Subscription, Usage
 
 
 class Payments(Protocol):
@@ -21,14 +21,17 @@ class Payments(Protocol):
     async def price(self, key: str) -> Price | None:
         """The price that is looked up under `key`, if there is one."""
 
-    async def checkout(self, customer: str, price: str, *, reference: str, done: str, left: str) -> str:
+    async def checkout(self, customer: str, price: str, *, reference: str, done: str, left: str) -> Page:
         """Where the customer enters a card and begins a subscription; they come back to `done` or `left`."""
+
+    async def expire(self, page: str) -> None:
+        """End a page, so that nobody enters a card there any more; one that was used or has ended stays as it is."""
 
     async def portal(self, customer: str, *, back: str) -> str:
         """Where a customer changes the card or the plan, reads invoices, ends the subscription."""
 
-    async def subscription(self, customer: str) -> Subscription | None:
-        """The customer's subscription as it is now: the living one, else the one that ended last."""
+    async def subscriptions(self, customer: str) -> Sequence[Subscription]:
+        """All that the customer ever began, as they are now."""
 
     async def cancel(self, subscription: str, *, at_period_end: bool) -> Subscription:
         """End a subscription; doing it twice does no harm."""
@@ -54,4 +57,4 @@ class Payments(Protocol):
 
 REGISTRY: Mapping[str, Callable[[httpx.AsyncClient, Account], Payments]] = {"stripe": stripe.Stripe}
 
-__all__ = ["REGISTRY", "Buyer", "Counted", "News", "Payments", "Price", "Subscription", "Usage"]
+__all__ = ["REGISTRY", "Buyer", "Counted", "News", "Page", "Payments", "Price", "Subscription", "Usage"]

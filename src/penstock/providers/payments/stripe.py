@@ -22,7 +22,7 @@ import httpx
 from penstock.core.errors import InvalidInput, NotConfigured, ProviderBusy, ProviderRefused
 from penstock.core.http import ProviderUnclear, Request, ask_json
 from penstock.providers import Account
-from penstock.providers.payments.words import Buyer, Counted, News, Price, Status, Subscription, Usage
+from penstock.providers.payments.words import Buyer, Counted, News, Page, Price, Status, Subscription, Usage
 
 VENDOR = "stripe"
 VERSION = "2026-10-28.endive"
@@ -75,7 +75,7 @@ class Stripe:
         found = _list(await self._read("/v1/prices", {"lookup_keys": [key], "active": "true", "limit": PAGE}))
         return parse_price(found[0]) if found else None
 
-    async def checkout(self, customer: str, price: str, *, reference: str, done: str, left: str) -> str:
+    async def checkout(self, customer: str, price: str, *, reference: str, done: str, left: str) -> Page:
         """The address of a hosted Checkout page. A metered price takes no quantity."""
         fields = {
             "mode": "subscription",
@@ -85,16 +85,26 @@ class Stripe:
             "success_url": done,
             "cancel_url": left,
         }
-        return _url(await self._write("/v1/checkout/sessions", fields))
+        made = await self._write("/v1/checkout/sessions", fields)
+        return Page(_id(made), _url(made))
+
+    async def expire(self, page: str) -> None:
+        """End a Checkout session. Only an open one can be ended: a refusal is well if it is closed or not there."""
+        path = f"/v1/checkout/sessions/{quote(page, safe='')}"
+        try:
+            await self._write(f"{path}/expire", {})
+        except ProviderRefused as refused:
+            if not is_gone(refused) and _object(await self._read(path, {})).get("status") == "open":
+                raise
 
     async def portal(self, customer: str, *, back: str) -> str:
         """The address of a billing portal session."""
         return _url(await self._write("/v1/billing_portal/sessions", {"customer": customer, "return_url": back}))
 
-    async def subscription(self, customer: str) -> Subscription | None:
-        """The customer's subscription as it is now."""
+    async def subscriptions(self, customer: str) -> Sequence[Subscription]:
+        """The customer's subscriptions, those that ended too."""
         found = await self._read("/v1/subscriptions", {"customer": customer, "status": "all", "limit": PAGE})
-        return choose([parse_subscription(one) for one in _list(found)])
+        return [parse_subscription(one) for one in _list(found)]
 
     async def cancel(self, subscription: str, *, at_period_end: bool) -> Subscription:
         """End a subscription, now or with its period."""
@@ -245,6 +255,12 @@ def is_known(refused: ProviderRefused) -> bool:
         return False
 
 
+def is_gone(refused: ProviderRefused) -> bool:
+    """Whether something was refused because there is no such thing."""
+    response = answer_of(refused)
+    return response is not None and response.status_code == 404
+
+
 def parse_price(body: object) -> Price:
     """A price; of one with tiers the cents are unknown."""
     data = _object(body)
@@ -263,22 +279,19 @@ def parse_subscription(body: object) -> Subscription:
     items = (data.get("items") or {}).get("data") or [{}]
     item, raw = items[0], str(data.get("status"))
     status: Status = STATUS.get(raw, "past_due")
+    price, invoice = item.get("price") or {}, data.get("latest_invoice")
     return Subscription(
         id=_id(data),
         status="paused" if status == "active" and data.get("pause_collection") else status,
         created=_instant(data.get("created")) or datetime.fromtimestamp(0, UTC),
         item=item.get("id"),
-        key=(item.get("price") or {}).get("lookup_key"),
+        key=price.get("lookup_key"),
         period_start=_instant(item.get("current_period_start")),
         period_end=_instant(item.get("current_period_end")),
         cancels_at_period_end=bool(data.get("cancel_at_period_end")),
+        meter=(price.get("recurring") or {}).get("meter"),
+        invoice=_id(invoice) if isinstance(invoice, Mapping) else invoice,
     )
-
-
-def choose(found: Sequence[Subscription]) -> Subscription | None:
-    """The newest that lives, else the newest that ended. What was begun and never paid for is none."""
-    finished = [one for one in found if one.status != "unfinished"]
-    return max(finished, key=lambda one: (one.status != "cancelled", one.created, one.id), default=None)
 
 
 def parse_counted(body: object) -> Counted:

@@ -29,8 +29,16 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page on which a card is entered, once."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription. `key`: that of its price; `unfinished`: it was begun and never paid for."""
+    """A subscription. `key`, `meter`: of its price; `unfinished`: begun and never paid for; `invoice`: its last."""
 
     id: str
     status: Status
@@ -40,6 +48,13 @@ class Subscription:
     period_start: datetime | None
     period_end: datetime | None
     cancels_at_period_end: bool = False
+    meter: str | None = None
+    invoice: str | None = None
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is paid for, or may be again."""
+        return self.status not in ("cancelled", "unfinished")
 
 
 @dataclass(frozen=True, slots=True)
