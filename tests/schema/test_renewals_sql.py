@@ -222,6 +222,24 @@ def test_a_company_has_its_three_slots_whoever_writes_them(sql: Connection) -> N
     assert held == [("CEO", None), ("CFO", who), ("HR", None)]
 
 
+def test_a_company_keeps_its_three_slots(sql: Connection) -> None:
+    number, other = company(sql), company(sql, "Beta Inc")
+    hold(sql, person(sql, "Hal Rowe"), number, "HR")
+    roles = "select array_agg(role_code::text order by role_code) from company.company_slot where company_id = %s"
+    for table in ("company.company_slot", "app.company_slots"):
+        for role in ("HR", "CFO"):
+            sql.execute(f"delete from {table} where company_id = %s and role_code = %s", [number, role])  # type: ignore[call-overload]
+    assert one(sql, roles, number) == ["CEO", "CFO", "HR"]
+    assert one(sql, "select count(contact_id) from company.company_slot") == 0  # what is deleted is emptied
+    for change in (f"role_code = 'HR' where company_id = {number} and role_code = 'CEO'", f"company_id = {other}"):
+        with pytest.raises(psycopg.Error, match="stays that") as refused:
+            sql.execute(f"update company.company_slot set {change}")  # type: ignore[call-overload]
+        assert refused.value.sqlstate == "PS006"
+        assert refused.value.diag.message_hint
+    sql.execute("delete from company.company where company_id = %s", [other])
+    assert one(sql, "select count(*) from app.company_slots where company_id = %s", other) == 0
+
+
 def test_unknown_roles_months_and_numbers_are_refused_in_words(sql: Connection) -> None:
     number, who = company(sql), person(sql, "Two Hats")
     hold(sql, who, number, "CEO")

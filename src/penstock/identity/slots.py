@@ -77,7 +77,15 @@ async def assign_slot(
 
 async def fill_slots(db: AsyncConnection, org_id: int, upload_id: UUID | None) -> Filled:
     """Let the people that `people.merge_people` has just merged take the slots they are named for, set-based."""
-    for name in ("drop_claims", "make_claims", "analyze_claims", "open_winners", "uncontested", "analyze_winners"):
+    for name in (
+        "by_the_engine",
+        "drop_claims",
+        "make_claims",
+        "analyze_claims",
+        "open_winners",
+        "uncontested",
+        "analyze_winners",
+    ):
         await execute(db, SQL[name])
     candidates = [
         Candidate(r["company_id"], r["role"], r["contact_id"], _rank(r), r["n"], r["email_status"])

@@ -1,7 +1,11 @@
 -- Who holds the slots of companies. A person holds one slot of a company at most.
 
+-- name: by_the_engine
+-- What changes a slot from here to the end of the transaction is not somebody's hand: see app.slot_by_hand.
+select set_config('app.slots_by', 'engine', true);
+
 -- name: slot
-select s.id, s.contact_id, s.lead_id, (select o.role_code from app.company_slots o where o.company_id = s.company_id and o.contact_id = cast(:contact_id as bigint) and o.role_code <> s.role_code) as other_role
+select set_config('app.slots_by', 'engine', true), s.id, s.contact_id, s.lead_id, (select o.role_code from app.company_slots o where o.company_id = s.company_id and o.contact_id = cast(:contact_id as bigint) and o.role_code <> s.role_code) as other_role
   from app.company_slots s
  where s.company_id = :company_id and s.role_code = cast(:role as company.role_code_t)
    for update of s;

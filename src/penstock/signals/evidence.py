@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Any, Final, Literal, get_args
 
 from penstock.identity import SLOTS, Slot, slot_of_title
 from penstock.signals.names import same_person
 
 SET = "slot_set"  # how a slot stood in our own records: from a list, or by a person's hand
+BY_HAND = "hand"  # source of a slot_set: somebody wrote to the slot, and it says who held it before
 Kind = Literal["slot_set", "departure", "person_absent", "appointment", "person_at"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)  # in the order in which things of one instant are looked at
 NEWS: Final = frozenset({"departure", "appointment"})
@@ -59,19 +61,32 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A fact understood. `at`: since when it is so, as far as the fact tells; `person` None: a slot set to vacant."""
+    """A fact understood. `at`: since when it is so, as far as the fact tells; `person` None: a slot set to vacant.
+
+    `before`: who held it until somebody's hand changed it.
+    """
 
     fact: Fact
     kind: Kind
     at: datetime
     slot: Slot | None
     person: Person | None
+    before: Person | None = None
 
     @property
-    def order(self) -> tuple[datetime, int, int, str, int]:
-        """Makes one order of any facts, however they came in."""
+    def by_hand(self) -> bool:
+        return self.kind == SET and self.fact.source == BY_HAND
+
+    @property
+    def order(self) -> tuple[datetime, int, float, int, str, int]:
+        """Makes one order of any facts, however they came in.
+
+        What a hand did within one instant goes by its turn, and before what our records say of that instant's end.
+        """
         slot = SLOTS.index(self.slot) if self.slot else len(SLOTS)
-        return (self.at, KINDS.index(self.kind), slot, self.fact.key, self.fact.id)
+        turn = _whole(self.fact.value, "turn") if self.by_hand else None
+        turns = inf if turn is None else turn
+        return (self.at, KINDS.index(self.kind), turns, slot, self.fact.key, self.fact.id)
 
 
 def understood(facts: Iterable[Fact]) -> list[Evidence]:
@@ -88,7 +103,7 @@ def _understand(fact: Fact) -> Evidence | None:
     name = _text(fact.value, "name")
     if kind == SET:
         person = Person(name, title, contact_id=_whole(fact.value, "contact_id")) if name else None
-        return Evidence(fact, kind, fact.found_at, slot, person) if slot else None
+        return Evidence(fact, kind, fact.found_at, slot, person, held_before(fact.value)) if slot else None
     if name is None or (slot is None and kind != "departure"):
         return None
     at = fact.found_at
@@ -101,6 +116,13 @@ def _understand(fact: Fact) -> Evidence | None:
             return None
     person = Person(name, title, _text(fact.value, "profile_url"), fact.contact_id)
     return Evidence(fact, kind, at, slot, person)
+
+
+def held_before(value: Mapping[str, Any]) -> Person | None:
+    """Who held a slot until somebody's hand changed it."""
+    before = value.get("before")
+    name = _text(before, "name") if isinstance(before, dict) else None
+    return Person(name, contact_id=_whole(before, "contact_id")) if isinstance(before, dict) and name else None
 
 
 def slot_in(value: Mapping[str, Any]) -> Slot | None:

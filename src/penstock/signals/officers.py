@@ -98,10 +98,14 @@ class _Fold:
                 self._listed(one)
 
     def _set(self, one: Evidence) -> None:
-        """Our own records: no movement, whatever they say."""
+        """Our own records: no movement, but where a hand took somebody out of the slot, or put back who had left."""
         assert one.slot is not None
-        if self.held[one.slot] is not None:
+        if self.held[one.slot] is not None or one.before is not None:
             self.had.add(one.slot)
+        if one.before is not None and not self._left_without_a_hand(one.slot, one.before):
+            self._tell(one.slot, "left", one.before, one, other=one.person)
+        if one.by_hand and one.person is not None and self._has_left(one.person):
+            self._tell(one.slot, "took", one.person, one, other=one.before)
         elsewhere = self._slot_of(one.person)
         if elsewhere is not None:
             self.held[elsewhere] = None
@@ -215,6 +219,14 @@ class _Fold:
     ) -> None:
         turn = 1 + sum(told.slot == slot and told.change == change and person.is_(told.person) for told in self.changes)
         self.changes.append(Change(slot, change, person, one.at, one, other, turn))
+
+    def _left_without_a_hand(self, slot: Slot, person: Person) -> bool:
+        """Whether pages or news had told of it before a hand did what follows from it."""
+        last = next((told for told in reversed(self.changes) if told.slot == slot and person.is_(told.person)), None)
+        return last is not None and last.change == "left" and last.by.kind != SET
+
+    def _has_left(self, person: Person) -> bool:
+        return any(told.change == "left" and person.is_(told.person) for told in self.changes)
 
     def _last_told(self, slot: Slot, person: Person, change: Literal["took", "left"]) -> bool:
         """Whether the last that was told of the person in this slot is this."""

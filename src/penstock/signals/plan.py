@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.identity import Slot
-from penstock.signals.evidence import SET, Fact, Person
+from penstock.signals.evidence import SET, Fact, Person, held_before
 from penstock.signals.names import name_key
 from penstock.signals.officers import Change, Tenure, set_by_records, standing
 
@@ -43,9 +43,17 @@ class Company:
     colleagues: list[Person] = field(default_factory=list)
 
     def colleague(self, person: Person) -> Person | None:
-        """Whom of the people we know there this can be; the same spelling goes before a similar one."""
+        """Whom of the people we know there this can be; the same contact goes first, then the same spelling."""
         found = [one for one in self.colleagues if person.is_(one)]
-        return min(found, key=lambda one: (name_key(one.name) != name_key(person.name), one.contact_id), default=None)
+        return min(
+            found,
+            key=lambda one: (
+                one.contact_id != person.contact_id,
+                name_key(one.name) != name_key(person.name),
+                one.contact_id,
+            ),
+            default=None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Plan:
     company: Company
     notes: list[dict[str, Any]]
     moves: list[Move]
+    put_out: list[tuple[Person, datetime]]  # by hand, of a slot that they held
     present: list[tuple[Person, Fact]]  # holders of whom a page tells something new, with the name we know them by
     changes: list[Change]
 
@@ -73,10 +82,10 @@ class Plan:
 def plan(company: Company) -> Plan:
     """What the facts of a company call for.
 
-    A slot that does not stand as the facts read so far would have it was set by a list or by hand; that becomes a fact
-    too, dated when it was done, so that only what is newer overrides it.
+    A slot that does not stand as the facts read so far would have it was set by a list; that becomes a fact too, dated
+    when it was done, so that only what is newer overrides it. What a hand did is a fact already.
     """
-    before = standing(fact for fact in company.facts if fact.id not in company.unread)
+    before = standing(fact for fact in company.facts if fact.kind == SET or fact.id not in company.unread)
     records = [
         _as_fact(number, seat) for number, seat in enumerate(company.seats) if _set_otherwise(seat, before.holders)
     ]
@@ -93,7 +102,12 @@ def plan(company: Company) -> Plan:
         for seat in company.seats
         if seat.role not in moved and seat.holder and (tells := _tells(company, seat.role, seat.holder))
     ]
-    return Plan(company, notes, moves, present, after.changes)
+    put_out = [
+        (holder, fact.found_at)
+        for fact in company.facts
+        if fact.kind == SET and fact.id in company.unread and (holder := held_before(fact.value))
+    ]
+    return Plan(company, notes, moves, put_out, present, after.changes)
 
 
 def _set_otherwise(seat: Seat, expected: dict[Slot, Tenure | None]) -> bool:

@@ -31,12 +31,18 @@ select s.company_id, cast(s.role_code as text) as role, s.contact_id, c.full_nam
  order by s.company_id, s.role_code;
 
 -- name: colleagues
--- Who is or was known to work there.
-select c.company_id, c.id as contact_id, c.full_name as name, page.url as profile_url
-  from app.contacts c
+-- Who is or was known to work there, and whom a hand took out of a slot, wherever else they work.
+with known as (
+  select c.company_id, c.id from app.contacts c where c.org_id = cast(:org_id as int) and c.company_id = any(cast(:ids as bigint[]))
+  union
+  select f.company_id, cast(f.value -> 'before' ->> 'contact_id' as bigint) from app.company_facts f
+   where f.org_id = cast(:org_id as int) and f.company_id = any(cast(:ids as bigint[])) and f.kind = 'slot_set' and f.source = 'hand'
+)
+select k.company_id, c.id as contact_id, c.full_name as name, page.url as profile_url
+  from known k join app.contacts c on c.org_id = cast(:org_id as int) and c.id = k.id
   left join app.pages page on page.org_id = c.org_id and page.contact_id = c.id and page.url_type = 'profile'
- where c.org_id = cast(:org_id as int) and c.company_id = any(cast(:ids as bigint[])) and c.merged_into is null and c.full_name is not null
- order by c.company_id, c.id;
+ where c.merged_into is null and c.full_name is not null
+ order by k.company_id, c.id;
 
 -- name: note_slots
 -- How a slot stood in our records before anything was read of it becomes a fact like any other.

@@ -209,6 +209,7 @@ async def _mark_leavers(db: AsyncConnection, org_id: int, plans: Sequence[Plan])
         for move in made.moves
         if move.before is not None
     ]
+    leavers += [(holder.contact_id, made.company.id, at.isoformat()) for made in plans for holder, at in made.put_out]
     if leavers:
         contact_ids, company_ids, ats = zip(*leavers, strict=True)
         await execute(

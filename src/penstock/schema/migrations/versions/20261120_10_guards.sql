@@ -11,3 +11,64 @@ create index notifications_lead on app.notifications (org_id, lead_id) where lea
 select app.visible_with_lead('notifications');
 revoke select on app.notifications from authenticated;
 grant select (org_id, id, kind, channel, dedupe_key, state, attempts, next_attempt_at, created_at, sent_at, lead_id) on app.notifications to authenticated;
+
+-- Companies: exactly three slots, whoever writes, and what somebody's hand does to one is a movement of which the engine hears.
+create or replace function app.slot_changes_hands() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+declare other company.role_code_t;
+begin
+  if (new.org_id, new.id, new.company_id, new.role_code) is distinct from (old.org_id, old.id, old.company_id, old.role_code) then
+    raise exception 'the % slot of company % stays that', old.role_code, old.company_id using errcode = 'PS006', hint = 'a company has one slot of each role: set contact_id of the other slot instead';
+  end if;
+  new.updated_at := app.now();
+  if new.contact_id is distinct from old.contact_id then
+    new.filled_at := case when new.contact_id is not null then app.now() end;
+    new.lead_id := null;
+    select s.role_code into other from app.company_slots s
+     where s.org_id = new.org_id and s.company_id = new.company_id and s.contact_id = new.contact_id and s.id <> new.id;
+    if found then
+      raise exception 'contact % already holds the % slot of company %', new.contact_id, other, new.company_id using errcode = 'PS007', hint = 'a person holds one slot of a company: empty that slot first';
+    end if;
+    update app.contacts c set company_id = new.company_id, left_company_at = null
+     where c.org_id = new.org_id and c.id = new.contact_id and (c.company_id is null or c.left_company_at is not null);
+  end if;
+  return new;
+end $$;
+
+-- A slot goes with its company and not before: deleting one empties it.
+create function app.slot_stays() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  if not exists (select 1 from app.companies c where c.org_id = old.org_id and c.id = old.company_id) then
+    return old;
+  end if;
+  update app.company_slots s set contact_id = null where s.org_id = old.org_id and s.id = old.id and s.contact_id is not null;
+  return null;
+end $$;
+create trigger trg_slot_stays before delete on app.company_slots for each row execute function app.slot_stays();
+
+-- The engine says in its transaction that it is the one who moves people (app.slots_by): it has its reasons in the facts already. Anybody
+-- else's change becomes a fact: who held the slot, who holds it now, the how manieth such change of the company, for one instant may see several.
+-- A first holder is no movement, but what follows on one is written down too, and so is the return of somebody who was let go.
+create function app.slot_by_hand() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+declare
+  n int := (select count(*) from app.company_facts f where f.org_id = new.org_id and f.company_id = new.company_id and f.kind = 'slot_set' and f.source = 'hand') + 1;
+begin
+  if old.contact_id is null and n = 1
+     and not exists (select 1 from app.leads l where l.org_id = new.org_id and l.company_id = new.company_id and l.contact_id = new.contact_id and l.campaign_status = 'bounced' and l.status_reason = 'left the company') then
+    return null;
+  end if;
+  insert into app.company_facts (org_id, company_id, kind, key, value, source, found_at, seen_at)
+  select new.org_id, new.company_id, 'slot_set', new.role_code || ':by hand:' || n,
+         jsonb_build_object('slot', new.role_code, 'contact_id', taker.id, 'name', taker.name, 'turn', n,
+                            'before', case when holder.id is not null then jsonb_build_object('contact_id', holder.id, 'name', holder.name) end),
+         'hand', app.now(), app.now()
+    from (select 1) once
+    left join lateral (select c.id, coalesce(c.full_name, c.company, '?') as name from app.contacts c where c.org_id = new.org_id and c.id = new.contact_id) taker on true
+    left join lateral (select c.id, coalesce(c.full_name, c.company, '?') as name from app.contacts c where c.org_id = new.org_id and c.id = old.contact_id) holder on true;
+  return null;
+end $$;
+create trigger trg_slot_by_hand after update of contact_id on app.company_slots for each row
+  when (new.contact_id is distinct from old.contact_id and coalesce(current_setting('app.slots_by', true), '') <> 'engine') execute function app.slot_by_hand();
+select app.describe('company_facts', 'What a page said of a company, with source and time; the same thing is one fact however often it is seen.', $$
+kind: what it is: person_at, person_absent, appointment, departure, funding, job; slot_set: how a slot stood in our own records, or was set by hand
+source: kind of page or vendor; records: as we had it; hand: somebody wrote to the slot
+$$);
