@@ -270,7 +270,7 @@ select p.value from app.contact_points p
 -- The number typed by the person, as theirs.
 insert into app.contact_points as p (org_id, contact_id, kind, value, source, score, line_type, added_at)
 values (cast(:org_id as int), :contact_id, 'phone', :value, 'form', 100, 'unknown', cast(:at as timestamptz))
-on conflict (org_id, contact_id, kind, value) do update set source = 'form', score = 100
+on conflict (org_id, contact_id, kind, value) do update set source = 'form', score = 100, is_invalid = p.is_invalid and p.replaced_at is null, replaced_at = null
 
 -- name: insert_consent
 insert into app.consents (org_id, id, lead_id, contact_id, seller, phone, channels, text_id, text_sha256, evidence_sealed, evidence_sha256, token_id, captured_at)

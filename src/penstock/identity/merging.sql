@@ -69,8 +69,8 @@ update app.contacts w set is_deceased = w.is_deceased or o.is_deceased, is_litig
   from app.contacts o where w.id = :winner_contact and o.id = :loser_contact;
 
 -- name: copy_points
-insert into app.contact_points (org_id, contact_id, kind, value, source, vendor_call_id, score, verified, status, line_type, codes, verified_at, line_type_checked_at, dnc_listed, dnc_checked_at, soft_bounces, bounced_at, is_invalid, added_at)
-select org_id, :winner_contact, kind, value, source, vendor_call_id, score, verified, status, line_type, codes, verified_at, line_type_checked_at, dnc_listed, dnc_checked_at, soft_bounces, bounced_at, is_invalid, added_at
+insert into app.contact_points (org_id, contact_id, kind, value, source, vendor_call_id, score, verified, status, line_type, codes, verified_at, line_type_checked_at, dnc_listed, dnc_checked_at, soft_bounces, bounced_at, is_invalid, replaced_at, added_at)
+select org_id, :winner_contact, kind, value, source, vendor_call_id, score, verified, status, line_type, codes, verified_at, line_type_checked_at, dnc_listed, dnc_checked_at, soft_bounces, bounced_at, is_invalid, replaced_at, added_at
   from app.contact_points where contact_id = :loser_contact
 on conflict (org_id, contact_id, kind, value) do nothing returning id;
 

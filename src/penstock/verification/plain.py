@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import RowMapping
 
 from penstock.core.context import Context
-from penstock.core.db import execute, rows
+from penstock.core.db import execute, rows, scalar
 from penstock.core.sqlfile import load
 
 SQL = load(__package__)
+SEALED = re.compile(r"s[0-9]+\.")
 
 
 def clean(kind: str, value: str) -> str | None:
@@ -37,6 +41,22 @@ async def seal_plain_values(ctx: Context, org_id: int) -> int:
         for point in plain:
             cleaned = clean(point["kind"], point["value"])
             sealed = ctx.sealer.seal(org_id, cleaned or point["value"])
-            if not await execute(db, SQL["seal_unite_with_twin"], id=point["id"], value=sealed):
-                await execute(db, SQL["seal_point"], id=point["id"], value=sealed, invalid=cleaned is None)
+            invalid = cleaned is None
+            forms = ctx.sealer.forms(org_id, cleaned or point["value"])
+            twin = await scalar(db, SQL["seal_twin"], id=point["id"], value=sealed, values=forms)
+            if twin is None:
+                await execute(db, SQL["seal_point"], id=point["id"], value=sealed, invalid=invalid)
+                continue
+            both = {"id": point["id"], "keep_id": twin}
+            for query in ("seal_follow", "seal_follow_sequences"):
+                await execute(db, SQL[query], **both)
+            rewritten = point["steps"] > 0 and set(_forms_of(ctx, org_id, point)) <= set(forms)
+            await execute(db, SQL["seal_unite_with_twin"], **both, rewritten=rewritten, invalid=invalid)
     return len(plain)
+
+
+def _forms_of(ctx: Context, org_id: int, point: RowMapping) -> list[str]:
+    """What a plain address was written over, sealed; what is gone is none of its forms."""
+    over = point["written_over"]
+    sealed = [v if SEALED.match(v) else ctx.sealer.seal(org_id, clean(point["kind"], v) or v) for v in over]
+    return sealed + [""] * (point["steps"] - len(over))

@@ -52,7 +52,7 @@ update app.contact_points set is_invalid = true where org_id = cast(:org_id as i
 -- name: record
 -- Only the first to write a check counts it; a listing on a do-not-call registry is never forgotten.
 update app.contact_points p
-   set verified = x.verified, status = cast(x.status as people.email_status_t), codes = case when p.check_step = 0 then x.codes else p.codes || x.codes end, verified_at = app.now(),
+   set verified = x.verified, status = cast(x.status as people.email_status_t), codes = case when p.check_step = 0 then x.codes else p.codes || x.codes end, verified_at = app.now(), source_url = null,
        check_step = x.next_step, check_due_at = x.due_at, gray_rounds = x.gray_rounds,
        line_type = case when p.kind = 'phone' then coalesce(x.line_type, p.line_type, 'unknown') end,
        line_type_checked_at = case when p.kind = 'phone' and x.line_type is not null then app.now() else p.line_type_checked_at end,
@@ -61,6 +61,23 @@ update app.contact_points p
   from jsonb_to_recordset(cast(:checks as jsonb)) as x(point_id bigint, step int, verified boolean, status text, codes text[], line_type text, dnc boolean, next_step int, due_at timestamptz, gray_rounds int)
  where p.org_id = cast(:org_id as int) and p.id = x.point_id and p.check_step = x.step and (p.verified_at is null or p.check_due_at <= app.now())
 returning p.id, p.contact_id, p.kind, p.verified, cast(p.status as text) as status;
+
+-- name: fallen_primaries
+-- People whose primary email is dead, or was checked and is less than another of theirs, give it up for that one. What somebody wrote by hand stays while it lives.
+update app.contact_points p set is_primary = false
+ where p.org_id = cast(:org_id as int) and p.contact_id = any(cast(:contact_ids as bigint[])) and p.is_primary
+   and (p.status = 'red' or (p.source <> 'manual' and p.verified_at is not null and p.check_step = 0 and (p.status <> 'gray' or p.check_due_at is null)))
+   and exists (select 1 from app.contact_points o where o.org_id = p.org_id and o.contact_id = p.contact_id and o.kind = 'email' and not o.is_invalid and o.check_step = 0
+                  and (o.status = 'green' or (o.status = 'yellow' and p.status in ('red', 'gray'))) and o.status <> p.status)
+returning p.contact_id;
+
+-- name: risen_primaries
+update app.contact_points p set is_primary = true
+  from (select distinct on (o.contact_id) o.contact_id, o.id
+          from app.contact_points o
+         where o.org_id = cast(:org_id as int) and o.contact_id = any(cast(:contact_ids as bigint[])) and o.kind = 'email' and not o.is_invalid and o.status in ('green', 'yellow') and o.check_step = 0
+         order by o.contact_id, o.status = 'green' desc, o.score desc nulls last, o.id) b
+ where p.org_id = cast(:org_id as int) and p.id = b.id;
 
 -- name: touch_leads
 -- A score that looked at the old facts is out of date.
@@ -81,27 +98,50 @@ select distinct cast(:org_id as int), 'phone', cast(null as bigint), v.value, 'S
 on conflict do nothing;
 
 -- name: seal_plain_points
-select id, contact_id, kind, value
-  from app.contact_points
- where value !~ '^s[0-9]+\.'
- order by id
+-- With what each was written over. The person is held: who writes another address now waits, and then sees what became of this one.
+select p.id, p.contact_id, p.kind, p.value, (select count(distinct o) from unnest(p.written_over) o) as steps,
+       array(select w.value from app.contact_points w where w.org_id = p.org_id and w.id = any(p.written_over)) as written_over
+  from app.contact_points p
+  join app.contacts c on c.org_id = p.org_id and c.id = p.contact_id
+ where p.value !~ '^s[0-9]+\.'
+ order by p.id
  limit 1000
-   for update skip locked;
+   for update of c, p skip locked;
+
+-- name: seal_twin
+-- The same value, sealed, as the same person has it.
+select keep.id from app.contact_points p join app.contact_points keep on keep.org_id = p.org_id and keep.contact_id = p.contact_id and keep.kind = p.kind
+ where p.id = cast(:id as bigint) and keep.value = any(cast(:values as text[])) order by keep.value = :value desc limit 1;
+
+-- name: seal_follow
+-- What points to the plain one points to its twin: other texts written over it, and sequences.
+update app.contact_points o set written_over = array_replace(o.written_over, cast(:id as bigint), cast(:keep_id as bigint))
+  from app.contact_points p where p.id = cast(:id as bigint) and o.org_id = p.org_id and o.contact_id = p.contact_id and cast(:id as bigint) = any(o.written_over);
+
+-- name: seal_follow_sequences
+update app.enrollments set contact_point_id = cast(:keep_id as bigint) where contact_point_id = cast(:id as bigint);
 
 -- name: seal_unite_with_twin
--- The same value is there already, sealed: it takes over what the plain one knew.
-with twin as (
-  delete from app.contact_points p using app.contact_points keep
-   where p.id = cast(:id as bigint)
-     and keep.org_id = p.org_id and keep.contact_id = p.contact_id and keep.kind = p.kind and keep.value = :value
-  returning keep.id as keep_id, p.score, p.verified, p.verified_at
+-- The twin takes over what the plain one knew, and its place. The same address written again is as it was; one that came back from another is
+-- gray until it is checked; what somebody said of it since it was written counts before either.
+with plain as (
+  delete from app.contact_points p where p.id = cast(:id as bigint)
+  returning p.id, p.kind, p.is_primary, p.replaced_at, p.score, p.verified, p.verified_at, p.status, p.source_url, p.check_step, p.check_due_at, p.gray_rounds
+), twin as (
+  select k.org_id, k.id, d.kind, d.is_primary, d.replaced_at, d.score, d.verified, d.verified_at, d.status, d.source_url, d.check_step, d.check_due_at, d.gray_rounds,
+         case when d.kind = 'phone' or not d.is_primary then 'better' when d.verified_at is not null or d.status <> 'gray' then 'told' when cast(:rewritten as boolean) then 'kept' else 'gray' end as what
+    from plain d join app.contact_points k on k.id = cast(:keep_id as bigint)
 )
 update app.contact_points k
-   set score = greatest(k.score, twin.score), verified = k.verified or twin.verified,
-       verified_at = coalesce(k.verified_at, twin.verified_at)
-  from twin
- where k.id = twin.keep_id;
+   set is_primary = k.is_primary or t.is_primary, score = case when t.what = 'gray' then t.score else greatest(k.score, t.score) end,
+       is_invalid = case when t.replaced_at is null then cast(:invalid as boolean) else k.is_invalid end, replaced_at = case when t.replaced_at is not null then k.replaced_at end,
+       verified = case t.what when 'better' then k.verified or t.verified when 'kept' then k.verified else t.verified end,
+       verified_at = case t.what when 'better' then coalesce(k.verified_at, t.verified_at) when 'kept' then k.verified_at else t.verified_at end,
+       status = case when t.what in ('told', 'gray') then t.status else k.status end, source_url = case when t.what in ('told', 'gray') then t.source_url else k.source_url end,
+       check_step = case when t.what in ('told', 'gray') then t.check_step else k.check_step end, check_due_at = case when t.what in ('told', 'gray') then t.check_due_at else k.check_due_at end,
+       gray_rounds = case when t.what in ('told', 'gray') then t.gray_rounds else k.gray_rounds end
+  from twin t where k.org_id = t.org_id and k.id = t.id;
 
 -- name: seal_point
-update app.contact_points set value = :value, is_invalid = is_invalid or cast(:invalid as boolean)
+update app.contact_points set value = :value, is_invalid = is_invalid or cast(:invalid as boolean), written_over = '{}'
  where id = cast(:id as bigint);

@@ -34,11 +34,15 @@ begin
   end if;
   insert into app.pages as p (company_id, url_type, url, last_checked_at) values (company, kind, btrim(address), checked)
   on conflict (org_id, company_id, url_type) where company_id is not null do update
-     set url = excluded.url, last_checked_at = excluded.last_checked_at,
-         etag = case when p.url = excluded.url then p.etag end, last_modified = case when p.url = excluded.url then p.last_modified end, content_hash = case when p.url = excluded.url then p.content_hash end
+     set url = excluded.url, last_checked_at = excluded.last_checked_at
    where (p.url, p.last_checked_at) is distinct from (excluded.url, excluded.last_checked_at);
 end $$;
 comment on function company.set_page(bigint, text, text, timestamptz) is 'Sets what is watched of a company, and when it was last read; no address: nothing is.';
+
+create function company.checked(url_before text, url text, at_before timestamptz, at timestamptz) returns timestamptz language sql immutable set search_path = pg_catalog as $$
+  select case when btrim(url) is distinct from url_before and at is not distinct from at_before then null else at end
+$$;
+comment on function company.checked(text, text, timestamptz, timestamptz) is 'When an address was last read: never, where it is another one than before and nobody says otherwise.';
 
 create function company.change_company() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
@@ -69,13 +73,13 @@ begin
                              coalesce(new.renewal_notice_window_days, 120), new.website_url, new.linkedin_url);
   end if;
   if tg_op = 'INSERT' or (new.website_url, new.last_site_checked_at) is distinct from (old.website_url, old.last_site_checked_at) then
-    perform company.set_page(new.company_id, 'website', new.website_url, new.last_site_checked_at);
+    perform company.set_page(new.company_id, 'website', new.website_url, case when tg_op = 'UPDATE' then company.checked(old.website_url, new.website_url, old.last_site_checked_at, new.last_site_checked_at) else new.last_site_checked_at end);
   end if;
   if tg_op = 'INSERT' or (new.linkedin_url, new.last_linkedin_checked_at) is distinct from (old.linkedin_url, old.last_linkedin_checked_at) then
-    perform company.set_page(new.company_id, 'linkedin', new.linkedin_url, new.last_linkedin_checked_at);
+    perform company.set_page(new.company_id, 'linkedin', new.linkedin_url, case when tg_op = 'UPDATE' then company.checked(old.linkedin_url, new.linkedin_url, old.last_linkedin_checked_at, new.last_linkedin_checked_at) else new.last_linkedin_checked_at end);
   end if;
   if tg_op = 'INSERT' or (new.news_url, new.last_news_checked_at) is distinct from (old.news_url, old.last_news_checked_at) then
-    perform company.set_page(new.company_id, 'news', new.news_url, new.last_news_checked_at);
+    perform company.set_page(new.company_id, 'news', new.news_url, case when tg_op = 'UPDATE' then company.checked(old.news_url, new.news_url, old.last_news_checked_at, new.last_news_checked_at) else new.last_news_checked_at end);
   end if;
   return new;
 end $$;

@@ -9,19 +9,39 @@ select c.id as contact_id, c.full_name, c.title, e.value as email, t.value as ph
  where c.org_id = (select app.current_org()) and c.merged_into is null;
 comment on view people.contact is 'People with their primary email and best phone, sealed. A plain value written here is sealed by the next sweep.';
 
+-- What was replaced is not used any more (is_invalid) and comes back only by being written again. Whether a plain text is the address it is
+-- written over, only the sweep can tell, who can seal it: `written_over` keeps what was primary before, for that.
 create function people.set_email(contact bigint, address text) returns void language plpgsql set search_path = pg_catalog as $$
-declare org int := app.current_org(); clean text := nullif(btrim(address), '');
+declare org int := app.current_org(); clean text := nullif(btrim(address), ''); before bigint[];
 begin
-  update app.contact_points p set is_primary = false where p.org_id = org and p.contact_id = contact and p.is_primary and p.value is distinct from clean;
-  if clean is null then
-    return;
+  perform from app.contacts c where c.org_id = org and c.id = contact for update;
+  select p.written_over || p.id into before from app.contact_points p where p.org_id = org and p.contact_id = contact and p.is_primary;
+  update app.contact_points p set is_primary = false, replaced_at = case when p.is_invalid then p.replaced_at else app.now() end, is_invalid = true
+   where p.org_id = org and p.contact_id = contact and p.kind = 'email' and (p.is_primary or clean is null) and p.value is distinct from clean;
+  if clean is not null then
+    insert into app.contact_points as p (contact_id, kind, value, source, is_primary, written_over) values (contact, 'email', clean, 'manual', true, coalesce(before, '{}'))
+    on conflict (org_id, contact_id, kind, value) do update
+       set is_primary = true, written_over = case when app.is_sealed(p.value) then '{}' else excluded.written_over end, is_invalid = p.is_invalid and p.replaced_at is null, replaced_at = null,
+           status = 'gray', verified = false, verified_at = null, source_url = null, check_step = 0, check_due_at = null, gray_rounds = 0
+     where not p.is_primary;
   end if;
-  insert into app.contact_points as p (contact_id, kind, value, source, is_primary) values (contact, 'email', clean, 'manual', true)
-  on conflict (org_id, contact_id, kind, value) do update
-     set is_primary = true, status = 'gray', verified = false, verified_at = null, check_step = 0, check_due_at = null, gray_rounds = 0 where not p.is_primary;
   update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
 end $$;
-comment on function people.set_email(bigint, text) is 'Sets the primary email of a contact; another one than before is gray until it is checked. The old one is kept.';
+comment on function people.set_email(bigint, text) is 'Sets the primary email of a contact; another one than before is gray until it is checked. The old one is kept and never used; no address: none is.';
+
+create function people.set_phone(contact bigint, number text) returns void language plpgsql set search_path = pg_catalog as $$
+declare org int := app.current_org(); clean text := nullif(btrim(number), '');
+begin
+  perform from app.contacts c where c.org_id = org and c.id = contact for update;
+  update app.contact_points p set replaced_at = app.now(), is_invalid = true
+   where p.org_id = org and p.contact_id = contact and p.kind = 'phone' and not p.is_invalid and p.value is distinct from clean;
+  if clean is not null then
+    insert into app.contact_points as p (contact_id, kind, value, source, score) values (contact, 'phone', clean, 'manual', 100)
+    on conflict (org_id, contact_id, kind, value) do update set score = 100, is_invalid = p.is_invalid and p.replaced_at is null, replaced_at = null;
+  end if;
+  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
+end $$;
+comment on function people.set_phone(bigint, text) is 'Sets the phone of a contact: the others are kept and never used; no number: none is.';
 
 create function people.change_contact() returns trigger language plpgsql set search_path = pg_catalog as $$
 declare org int := app.current_org();
@@ -46,16 +66,17 @@ begin
   if new.email is distinct from (case when tg_op = 'UPDATE' then old.email end) then
     perform people.set_email(new.contact_id, new.email);
   end if;
-  if new.phone is distinct from (case when tg_op = 'UPDATE' then old.phone end) and nullif(btrim(new.phone), '') is not null then
-    insert into app.contact_points (contact_id, kind, value, source, score) values (new.contact_id, 'phone', btrim(new.phone), 'manual', 100)
-    on conflict (org_id, contact_id, kind, value) do update set score = 100, is_invalid = false;
+  if new.phone is distinct from (case when tg_op = 'UPDATE' then old.phone end) then
+    perform people.set_phone(new.contact_id, new.phone);
   end if;
   if nullif(btrim(new.profile_source_url), '') is null then
     delete from app.pages p where p.org_id = org and p.contact_id = new.contact_id and p.url_type = 'profile';
   elsif tg_op = 'INSERT' or (new.profile_source_url, new.last_profile_checked_at) is distinct from (old.profile_source_url, old.last_profile_checked_at) then
+    if tg_op = 'UPDATE' and new.last_profile_checked_at is not distinct from old.last_profile_checked_at and btrim(new.profile_source_url) is distinct from old.profile_source_url then
+      new.last_profile_checked_at := null;   -- nobody has read the new one
+    end if;
     insert into app.pages as p (contact_id, url_type, url, last_checked_at) values (new.contact_id, 'profile', btrim(new.profile_source_url), new.last_profile_checked_at)
-    on conflict (org_id, contact_id, url_type) where contact_id is not null do update
-       set url = excluded.url, last_checked_at = excluded.last_checked_at, content_hash = case when p.url = excluded.url then p.content_hash end;
+    on conflict (org_id, contact_id, url_type) where contact_id is not null do update set url = excluded.url, last_checked_at = excluded.last_checked_at;
   end if;
   return new;
 end $$;
@@ -63,7 +84,7 @@ create trigger trg_change_contact instead of insert or update or delete on peopl
 
 create view people.contact_verification with (security_invoker = true) as
 select p.contact_id, p.status as email_status, p.verified_at as email_checked_at, p.score as email_confidence,
-       case when p.verified_at is not null then p.source end as email_source_url
+       coalesce(p.source_url, case when p.verified_at is not null then p.source end) as email_source_url
   from app.contact_points p
  where p.org_id = (select app.current_org()) and p.is_primary;
 comment on view people.contact_verification is 'The state of the primary email. It is there with the email; changing the email makes it gray.';
@@ -77,17 +98,23 @@ begin
   if new.email_confidence not between 0 and 100 then
     raise exception 'email_confidence % is not between 0 and 100', new.email_confidence using errcode = 'PS006', hint = 'a percentage';
   end if;
+  if not exists (select 1 from app.contacts c where c.org_id = org and c.id = new.contact_id) then
+    raise exception 'there is no contact %', coalesce(new.contact_id::text, 'without a number') using errcode = 'PS006', hint = 'insert into people.contact first';
+  end if;
   new.email_status := coalesce(new.email_status, 'gray');
   update app.contact_points p
      set status = new.email_status, verified_at = case when new.email_status = 'gray' and new.email_checked_at is null then null else coalesce(new.email_checked_at, p.verified_at, app.now()) end,
+         source_url = case when tg_op = 'INSERT' or new.email_source_url is distinct from old.email_source_url then new.email_source_url else p.source_url end,
          verified = new.email_status in ('green', 'yellow'), score = coalesce(new.email_confidence, p.score), check_step = 0, gray_rounds = 0,
          check_due_at = case when new.email_status <> 'red' and new.email_checked_at is not null then new.email_checked_at + interval '30 days' end
    where p.org_id = org and p.contact_id = new.contact_id and p.is_primary;
   moved := found;
   if moved then
     update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = new.contact_id;
-  elsif new.email_status <> 'gray' then
+  elsif new.email_status <> 'gray' or coalesce(new.email_checked_at::text, new.email_confidence::text, new.email_source_url) is not null then
     raise exception 'contact % has no email that could be %', new.contact_id, new.email_status using errcode = 'PS006', hint = 'set people.contact.email first';
+  else
+    return null;   -- gray is what no email is: nothing to keep, and no row is counted
   end if;
   return new;
 end $$;
@@ -103,6 +130,6 @@ comment on view people.next_profile_urls_30d is 'Profiles to be read: never read
 create view people.due_email_recheck_30d with (security_invoker = true) as
 select p.contact_id, c.full_name, p.value as email, p.status as email_status, p.verified_at as last_checked_at
   from app.contact_points p join app.contacts c on c.org_id = p.org_id and c.id = p.contact_id
- where p.org_id = (select app.current_org()) and p.is_primary and coalesce(p.verified_at, '-infinity'::timestamptz) <= app.now() - interval '30 days'
+ where p.org_id = (select app.current_org()) and p.is_primary and not p.is_invalid and coalesce(p.verified_at, '-infinity'::timestamptz) <= app.now() - interval '30 days'
  order by coalesce(p.verified_at, '-infinity'::timestamptz), p.id;
 comment on view people.due_email_recheck_30d is 'Primary emails to be checked: never checked first, then the longest ago.';

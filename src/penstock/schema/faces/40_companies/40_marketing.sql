@@ -16,6 +16,12 @@ begin
   if new.direction not in ('outbound', 'inbound') or new.direction is null then
     raise exception 'direction is outbound or inbound, not %', new.direction using errcode = 'PS006', hint = 'outbound: we wrote; inbound: they did';
   end if;
+  if new.contact_id is not null and not exists (select 1 from app.contacts c where c.org_id = app.current_org() and c.id = new.contact_id) then
+    raise exception 'there is no contact %', new.contact_id using errcode = 'PS006', hint = 'insert into people.contact first, or leave contact_id out';
+  end if;
+  if new.campaign_id is not null and not exists (select 1 from app.campaigns k where k.org_id = app.current_org() and k.id = new.campaign_id) then
+    raise exception 'there is no campaign %', new.campaign_id using errcode = 'PS006', hint = 'insert into marketing.campaign first, or leave campaign_id out';
+  end if;
   new.message_log_id := coalesce(new.message_log_id, nextval('marketing.message_log_message_log_id_seq'));
   new.sent_at := coalesce(new.sent_at, app.now());
   insert into app.message_log (org_id, id, at, lead_id, contact_id, campaign_id, direction, channel, state, subject, body_sealed, sent_at)
@@ -28,6 +34,7 @@ create trigger trg_log_message instead of insert on marketing.message_log for ea
 
 create view marketing.booking_event with (security_invoker = true) as
 select number as booking_event_id, contact_id, company_id, starts_at as event_time, source, created_at from app.appointments where org_id = (select app.current_org());
+alter view marketing.booking_event alter column source set default 'manual';
 comment on view marketing.booking_event is 'Appointments, from the calendar or typed by hand.';
 
 create view marketing.ac_handoff with (security_invoker = true) as

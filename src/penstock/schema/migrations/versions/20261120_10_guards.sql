@@ -72,3 +72,32 @@ select app.describe('company_facts', 'What a page said of a company, with source
 kind: what it is: person_at, person_absent, appointment, departure, funding, job; slot_set: how a slot stood in our own records, or was set by hand
 source: kind of page or vendor; records: as we had it; hand: somebody wrote to the slot
 $$);
+
+-- Addresses: what is replaced through people.contact is never used again, and an address that another takes the place of is a page nobody has read.
+create function app.is_sealed(value text) returns boolean language sql immutable parallel safe as $$ select value ~ '^s[0-9]+\.' $$;
+comment on function app.is_sealed(text) is 'Whether a contact value is sealed; what somebody wrote by hand is plain until the next sweep.';
+alter table app.contact_points add column replaced_at timestamptz, add column written_over bigint[] not null default '{}', add column source_url text;
+update app.contact_points p set replaced_at = m.added_at, is_invalid = true
+  from app.contact_points m
+ where m.is_primary and m.source = 'manual' and p.org_id = m.org_id and p.contact_id = m.contact_id and p.kind = 'email' and not p.is_primary and p.added_at < m.added_at and not p.is_invalid
+   and exists (select 1 from app.leads l where l.org_id = p.org_id and l.contact_id = p.contact_id and l.company_id is not null);
+alter table app.contact_points add constraint replaced_is_not_used check (replaced_at is null or is_invalid), add constraint primary_is_not_replaced check (replaced_at is null or not is_primary);
+select app.describe('contact_points', 'A phone or email of a contact, sealed, with where it came from and what is known of it.', $$
+is_invalid: never used: not a phone or email at all, found at sealing or checking, or replaced
+replaced_at: another was written in its place through people.contact; it comes back only by being written again
+written_over: points that were primary before a plain email was written, oldest first, until the sweep has compared them with it
+source_url: where its state comes from, as written through people.contact_verification; null after a check of ours
+$$);
+create or replace function app.first_email_is_primary() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  new.is_primary := new.replaced_at is null and not exists (select 1 from app.contact_points p where p.org_id = new.org_id and p.contact_id = new.contact_id and p.is_primary and p.id <> new.id);
+  return new;
+end $$;
+create function app.another_page() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  new.etag := null; new.last_modified := null; new.content_hash := null; new.outcome := null; new.last_error := null; new.failures := 0;
+  new.leased_until := null; new.lease_id := null;   -- whoever reads the old one finds the lease gone, and writes nothing
+  delete from app.dlq d where d.org_id = new.org_id and d.stage = 'scrape' and d.item = new.id::text;
+  return new;
+end $$;
+create trigger trg_another_page before update of url on app.pages for each row when (new.url <> old.url) execute function app.another_page();

@@ -1,0 +1,154 @@
+"""What is written through the faces of companies and people is what is read there afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+import test_renewals_sql as renewals
+from test_renewals_sql import Connection, company, one, person
+
+sql = renewals.sql  # a SQL prompt on a database with one organisation
+
+URLS = "select url from company.next_company_urls_30d"
+PROFILES = "select url from people.next_profile_urls_30d"
+
+
+@pytest.mark.parametrize(
+    ("column", "at"),
+    [
+        ("website_url", "last_site_checked_at"),
+        ("linkedin_url", "last_linkedin_checked_at"),
+        ("news_url", "last_news_checked_at"),
+    ],
+)
+def test_a_new_address_of_a_company_has_never_been_read(sql: Connection, column: str, at: str) -> None:
+    who = company(sql, **{column: "https://old.example", at: "2000-01-01"})
+    sql.execute(f"update company.company set {at} = now()")  # type: ignore[call-overload]
+    assert one(sql, URLS) is None
+    sql.execute(
+        """
+        update app.pages set failures = 3, last_error = 'refused', outcome = 'given_up', etag = 'e', content_hash = 'h',
+               leased_until = now() + interval '1 hour', lease_id = gen_random_uuid()
+        """
+    )
+    sql.execute(
+        "insert into app.dlq (org_id, stage, item, retry_after)"
+        " select org_id, 'scrape', id::text, now() + interval '1 day' from app.pages"
+    )
+    sql.execute(f"update company.company set {column} = 'https://new.example'")  # type: ignore[call-overload]
+    assert one(sql, URLS) == "https://new.example"
+    assert one(sql, f"select {at} from company.company where company_id = %s", who) is None
+    left = "select failures, last_error, outcome, etag, content_hash, leased_until, lease_id from app.pages"
+    assert sql.execute(left).fetchall() == [(0, None, None, None, None, None, None)]  # type: ignore[call-overload]
+    assert one(sql, "select url from app.scrape_due") == "https://new.example"
+    # The time counts where it is written with the address; the same address keeps its own.
+    sql.execute(f"update company.company set {column} = 'https://third.example', {at} = now()")  # type: ignore[call-overload]
+    assert one(sql, URLS) is None
+    sql.execute(f"update company.company set {column} = 'https://third.example', city = 'Tampa'")  # type: ignore[call-overload]
+    assert one(sql, URLS) is None
+
+
+def test_a_new_profile_of_a_person_has_never_been_read(sql: Connection) -> None:
+    who = person(sql, "Ada")
+    sql.execute("update people.contact set profile_source_url = 'https://l/old', last_profile_checked_at = now()")
+    assert one(sql, PROFILES) is None
+    sql.execute("update people.contact set profile_source_url = 'https://l/new'")
+    assert one(sql, PROFILES) == "https://l/new"
+    assert one(sql, "select last_profile_checked_at from people.contact where contact_id = %s", who) is None
+    sql.execute("update people.contact set profile_source_url = 'https://l/3', last_profile_checked_at = now()")
+    assert one(sql, PROFILES) is None
+
+
+def test_the_phone_that_is_written_is_the_phone(sql: Connection) -> None:
+    who = person(sql, "Ada")
+    phone = "select phone from people.contact"
+    for number in ("A", "B", "A"):
+        sql.execute("update people.contact set phone = %s", [number])
+        assert one(sql, phone) == number
+    sql.execute("update app.contact_points set verified = true, verified_at = now(), score = 100 where value = 'A'")
+    sql.execute("update people.contact set phone = 'C'")
+    assert one(sql, phone) == "C"
+    assert sql.execute("select value from app.contact_points where not is_invalid").fetchall() == [("C",)]
+    sql.execute("update people.contact set phone = null")
+    assert one(sql, phone) is None
+    assert one(sql, "select count(*) from app.contact_points where contact_id = %s", who) == 3
+
+
+def test_no_email_is_no_email(sql: Connection) -> None:
+    who = person(sql, "Ada", "ada@a.example", "green")
+    sql.execute("update people.contact set email = null")
+    assert one(sql, "select email from people.contact") is None
+    assert one(sql, "select count(*) from app.contact_points where contact_id = %s and not is_invalid", who) == 0
+
+
+def test_the_source_of_a_verification_is_kept_until_the_email_changes(sql: Connection) -> None:
+    who = person(sql, "Ada", "ada@a.example", "green")
+    source = "select email_source_url from people.contact_verification"
+    assert one(sql, source) == "manual"
+    sql.execute("update people.contact_verification set email_source_url = 'https://a.example/team'")
+    assert one(sql, source) == "https://a.example/team"
+    sql.execute("update people.contact_verification set email_status = 'yellow'")
+    assert one(sql, source) == "https://a.example/team"
+    sql.execute("update people.contact set email = 'other@a.example' where contact_id = %s", [who])
+    assert one(sql, source) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("insert into people.contact_verification (contact_id, email_status) values (999, 'gray')", "no contact 999"),
+        ("insert into people.contact_verification (email_status) values ('gray')", "no contact without a number"),
+        (
+            "insert into people.contact_verification (contact_id, email_confidence)"
+            " select contact_id, 5 from people.contact",
+            "has no email",
+        ),
+        (
+            "insert into marketing.message_log (contact_id, direction, channel) values (999, 'outbound', 'email')",
+            "no contact 999",
+        ),
+        (
+            "insert into marketing.message_log (campaign_id, direction, channel) values (999, 'outbound', 'email')",
+            "no campaign 999",
+        ),
+    ],
+)
+def test_what_is_about_nobody_is_refused_in_words(sql: Connection, statement: str, said: str) -> None:
+    person(sql, "Without an email")
+    with pytest.raises(psycopg.Error, match=said) as refused:
+        sql.execute(statement)  # type: ignore[call-overload]
+    assert refused.value.sqlstate == "PS006"
+
+
+def test_gray_of_a_contact_without_an_email_is_what_it_is_and_counts_no_row(sql: Connection) -> None:
+    who = person(sql, "Without an email")
+    told: Any = sql.execute("insert into people.contact_verification (contact_id) values (%s)", [who])
+    assert told.rowcount == 0
+
+
+def test_a_booking_typed_by_hand_says_so(sql: Connection) -> None:
+    who, where = person(sql, "Ada"), company(sql)
+    sql.execute(
+        "insert into marketing.booking_event (contact_id, company_id, event_time) values (%s, %s, now())", [who, where]
+    )
+    assert one(sql, "select source from marketing.booking_event") == "manual"
+
+
+def test_what_the_reference_says_of_writing_twice(sql: Connection) -> None:
+    who, where = person(sql, "Ada", "ada@a.example"), company(sql)
+    slot = "insert into company.company_slot (company_id, role_code, contact_id) values (%s, 'CFO', %s)"
+    sql.execute(
+        f"{slot} on conflict (company_id, role_code) do update set contact_id = excluded.contact_id", [where, who]
+    )  # type: ignore[call-overload]
+    for colour in ("yellow", "green"):
+        sql.execute("insert into people.contact_verification (contact_id, email_status) values (%s, %s)", [who, colour])
+        assert one(sql, "select email_status from company.vw_company_slots where role_code = 'CFO'") == colour
+    campaign = one(sql, "insert into marketing.campaign (name) values ('Spring') returning campaign_id")
+    for _ in range(2):
+        sql.execute("insert into marketing.campaign_contact (campaign_id, contact_id) values (%s, %s)", [campaign, who])
+    assert one(sql, "select count(*) from marketing.campaign_contact") == 1
+    for view, key in (("people.contact_verification", "contact_id"), ("company.company", "company_id")):
+        with pytest.raises(psycopg.errors.InvalidColumnReference):
+            sql.execute(f"insert into {view} ({key}) values (1) on conflict ({key}) do nothing")  # type: ignore[call-overload]
