@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from ground import MASTER_KEY, ORG
 from penstock import assembly, onboarding
 from penstock.cli import app
-from penstock.core.db import execute
+from penstock.core.db import execute, rows
 from penstock.core.settings import Settings
 
 PLACES = """
@@ -90,3 +90,26 @@ def test_what_cannot_be_done_is_said_before_the_work(penstock: Any, tmp_path: Pa
     )
     assert "is not over" in penstock("backtest", "--as-of", "2999-01-01", expect=2).stderr
     assert not (tmp_path / "m.svg").exists()
+
+
+def test_a_score_is_explained_by_the_number_of_its_place_or_by_its_lead(penstock: Any, database: str) -> None:
+    assert "penstock roofing score" in penstock("explain", "10", expect=2).stderr
+    penstock("score", "--full")
+    told = json.loads(penstock("explain", "10", "--json").stdout)
+    codes = [reason["code"] for reason in told["reasons"]]
+    assert {"IN_THE_AREA", "AGE_OF_BUILDING"} <= {*codes} or "CLOSE_BY" in codes
+    assert (told["address"], told["property_id"]) == ("10 Elm Street, Nashville, TN", 10)
+    assert json.loads(penstock("explain", "roofing:10", "--json").stdout) == told
+    says = penstock("explain", "10").stdout
+    assert "10 Elm Street" in says and all(reason["sentence"] in says for reason in told["reasons"])
+
+    async def leads() -> list[str]:
+        made = "insert into app.leads (org_id, playbook, source, vendor_record_id, property_id) values"
+        places = " (1, 'roofing', 'test', 'a', 10), (1, 'equity', 'test', 'b', 11) returning cast(id as text)"
+        async with assembly.context(Settings(environment="demo"), database) as ctx, ctx.db.tenant(1) as db:
+            return [row["id"] for row in await rows(db, text(made + places))]
+
+    mine, other = asyncio.run(leads())
+    assert json.loads(penstock("explain", mine, "--json").stdout) == told
+    assert "no lead of roofing" in penstock("explain", other, expect=2).stderr
+    assert "No lead is meant" in penstock("explain", "nobody@home.example", expect=2).stderr

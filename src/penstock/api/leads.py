@@ -1,5 +1,6 @@
 """/v1/leads: the list, one lead with how to reach it, and its diary, decisions and spend."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from penstock import sales
+from penstock import contagion, sales
 from penstock.api.accounts import audit
 from penstock.api.lead_list import Filters, Sort, page
 from penstock.api.paging import Page, open_cursor, seal_cursor
@@ -108,8 +109,19 @@ class ContactPoint(BaseModel):
     dnc_checked_at: datetime | None
 
 
+class Reason(BaseModel):
+    """One cause of the score of the lead's place. `points`: how telling it is."""
+
+    code: str
+    sentence: str
+    points: float
+
+
 class Lead(BaseModel):
-    """One lead, whole. Reading it leaves an `accessed` row in the audit log."""
+    """One lead, whole. Reading it leaves an `accessed` row in the audit log.
+
+    `reasons`: why its place is scored as it is, most telling first, where leads are found on the map; else empty.
+    """
 
     id: UUID
     playbook: str
@@ -135,6 +147,7 @@ class Lead(BaseModel):
     added_to_campaign_at: datetime | None
     place: Place | None
     contact_points: list[ContactPoint]
+    reasons: list[Reason]
 
 
 class LeadChanges(BaseModel):
@@ -295,4 +308,6 @@ async def _whole_lead(caller: Caller, lead_id: UUID) -> Lead:
         id=lead_id,
         contact_points=len(opened),
     )
-    return Lead(**lead, place=Place(**place) if place else None, contact_points=opened)
+    told = await contagion.reasons(caller.ctx, caller.org_id, lead["playbook"], lead["property_id"])
+    why = [Reason(**asdict(reason)) for reason in told]
+    return Lead(**lead, place=Place(**place) if place else None, contact_points=opened, reasons=why)

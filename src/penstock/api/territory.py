@@ -7,7 +7,7 @@ that are sealed are left out of lists; on one row they are opened, and the look 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.exc import DataError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from penstock import contagion
 from penstock.api.accounts import audit
 from penstock.api.paging import Page, Position, open_cursor, seal_cursor
 from penstock.core.access import Caller, allow
@@ -111,7 +112,10 @@ async def list_rows(
 
 @router.get("/{model}/{key}")
 async def show_row(model: Name, key: Annotated[str, Path(max_length=80)], caller: Reader) -> dict[str, Any]:
-    """One row, what is sealed in the clear; leaves an `accessed` row in the audit log where there is such."""
+    """One row, what is sealed in the clear; leaves an `accessed` row in the audit log where there is such.
+
+    A row of `property_scores` has its `reasons` too, most telling first: code, sentence, points.
+    """
     known = _known(model)
     row = await _row(caller.db, model, key)
     if row is None:
@@ -120,6 +124,9 @@ async def show_row(model: Name, key: Annotated[str, Path(max_length=80)], caller
     for name in known.sealed:
         if isinstance(opened[name], str) and is_sealed(opened[name]):
             opened[name] = caller.ctx.sealer.open(caller.org_id, opened[name])
+    if model == "property_scores":
+        told = await contagion.reasons(caller.ctx, caller.org_id, row["playbook"], row["property_id"])
+        opened["reasons"] = [asdict(reason) for reason in told]
     if known.sealed:
         await audit(caller.db, caller.org_id, actor=caller.who.actor, action="accessed", kind=model, id=key)
     return opened

@@ -1,4 +1,4 @@
-"""One group of commands for each playbook that finds its leads on the map: score, clusters, map, backtest."""
+"""One group of commands for each playbook that finds its leads on the map: score, explain, clusters, map, backtest."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import contagion, playbooks
 from penstock.cli.output import Json, answers, command, escape, money, print_json, progress, table
@@ -19,13 +20,15 @@ from penstock.contagion.map_box import read_box
 from penstock.contagion.map_cells import SQL as MAP
 from penstock.contagion.rules import rules_of
 from penstock.core.context import Context
-from penstock.core.db import rows, scalar
-from penstock.core.errors import InvalidInput, NotConfigured
+from penstock.core.db import one, rows, scalar
+from penstock.core.errors import InvalidInput, NotConfigured, NotFound
 from penstock.core.settings import load_settings
 from penstock.core.sqlfile import load
+from penstock.insight.diary import find_lead
 from penstock.playbook import Playbook
 
 SQL = load(contagion.__name__)
+LONGEST_NUMBER = 18  # digits of a place's number
 Svg = Annotated[Path | None, typer.Option(metavar="FILE.svg", dir_okay=False, help="Draw the lift chart.")]
 
 
@@ -50,6 +53,35 @@ async def _tiers(ctx: Context, book: Playbook) -> dict[str, int]:
     async with ctx.db.tenant(ctx.settings.org_id) as db:
         found = await rows(db, MAP["tiers"], org_id=ctx.settings.org_id, playbook=book.name)
     return dict(found[0])
+
+
+async def explain(book: Playbook, asked: str, json: bool) -> None:
+    """Why a place has its score."""
+    async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
+        place = await _place(ctx, db, book, asked)
+        told = (await contagion.verdicts(db, book, ctx.settings.org_id, [place])).get(place)
+        address = await scalar(db, SQL["address"], id=place)
+    if told is None:
+        raise NotFound(f"place {place} has no score", fix=f"penstock {book.name} score gives one to what can be scored")
+    if json:
+        print_json({**asdict(told), "address": address})
+        return
+    answers.print(f"[bold]{escape(address)}[/] (place {place}): {told.total} of 100, {told.tier}")
+    answers.print(f"confidence {told.confidence}; {told.recommended_action.replace('_', ' ')}; as of {told.scored_on}")
+    lines = [(reason.code, reason.sentence, f"{reason.points:.1f}") for reason in told.reasons]
+    answers.print(table("Why", ["code", "reason", "points"], lines, right=["points"]))
+
+
+async def _place(ctx: Context, db: AsyncConnection, book: Playbook, asked: str) -> int:
+    """The place that is meant: by its number, by the id of its score, or as that of a lead."""
+    number = asked.removeprefix(f"{book.name}:")
+    if number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER:
+        return int(number)
+    lead = await one(db, SQL["place_of_lead"], id=await find_lead(db, ctx.sealer, ctx.settings.org_id, asked))
+    if lead is None or lead["playbook"] != book.name or lead["property_id"] is None:
+        raise NotFound(f"{asked!r} is no lead of {book.name} with a place", fix="penstock explain tells what it is")
+    place: int = lead["property_id"]
+    return place
 
 
 async def clusters(book: Playbook, ended: bool, limit: int, json: bool) -> None:
@@ -166,6 +198,19 @@ def group_of(book: Playbook) -> typer.Typer:
         await score(book, full, json)
 
     @command
+    async def explain_(
+        place: Annotated[
+            str,
+            typer.Argument(
+                metavar="PLACE_OR_LEAD", help="Number of a place, or a lead as `penstock explain` takes it."
+            ),
+        ],
+        json: Json = False,
+    ) -> None:
+        """Why a place has its score: every reason with its code, most telling first."""
+        await explain(book, place, json)
+
+    @command
     async def clusters_(
         ended: Annotated[bool, typer.Option("--ended", help="Those that are no more, too.")] = False,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
@@ -202,6 +247,7 @@ def group_of(book: Playbook) -> typer.Typer:
 
     year_ago = "2025-06-01"
     group.command("score", epilog=f"Example: penstock {book.name} score --full")(score_)
+    group.command("explain", epilog=f"Example: penstock {book.name} explain 17")(explain_)
     group.command("clusters", epilog=f"Example: penstock {book.name} clusters")(clusters_)
     group.command("map", epilog=f"Example: penstock {book.name} map --out map.svg --by-cell")(map_)
     group.command("backtest", epilog=f"Example: penstock {book.name} backtest --as-of {year_ago} --chart lift.svg")(

@@ -12,7 +12,7 @@ from penstock.contagion.passes import Scored, rescore, score_due
 from penstock.contagion.reasons import Reason, Verdict, rounded_feet
 from penstock.contagion.score import Known, Tier, Weights
 from penstock.contagion.states import BOXES
-from penstock.contagion.verdicts import verdicts
+from penstock.contagion.verdicts import reasons, verdicts
 
 __all__ = [
     "BOXES",
@@ -31,6 +31,7 @@ __all__ = [
     "feet",
     "flaws",
     "load",
+    "reasons",
     "rescore",
     "rounded_feet",
     "score_due",

@@ -211,6 +211,12 @@ update app.contagion_clusters c
                                where l.playbook = c.playbook and l.merged_into is null and s.tier = 2 and s.cluster_id = c.id)
  where c.playbook = :playbook and c.ended_at is null;
 
+-- name: place_of_lead
+select playbook, property_id from app.leads where id = cast(:id as uuid);
+
+-- name: address
+select concat_ws(', ', address_line1, city, state) as address from app.properties where id = cast(:id as bigint) and merged_into is null;
+
 -- name: verdict_rows
 select s.*, p.address_line1 as nearest_address, p.permit_date as nearest_date,
        cast(coalesce(100 * h.estimated_equity / nullif(h.property_value, 0), 'NaN') as double precision) as equity_percent, h.has_liens, h.recent_refinance or h.recent_heloc as refinanced

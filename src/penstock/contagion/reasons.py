@@ -54,6 +54,7 @@ class Verdict:
     scoring_version: str
     data_sources_used: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    scored_on: date | None = None
     nearest_permit_address: str | None = None
     nearest_permit_date: date | None = None
     neighbor_contractor_names: tuple[str, ...] = ()

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.contagion.arrays import NEIGHBOURS, TOP_CONTRACTORS, Rows
 from penstock.contagion.load import EPOCH, SQL, day_number
-from penstock.contagion.reasons import Teller, Verdict
+from penstock.contagion.reasons import Reason, Teller, Verdict
 from penstock.contagion.rules import rules_of
 from penstock.contagion.score import FACTS, SCORES, unknown_facts
 from penstock.contagion.store import OF_NEIGHBOURS, OF_SCORES
+from penstock.core.context import Context
 from penstock.core.db import one, rows
 from penstock.playbook import Playbook
 
@@ -34,12 +35,26 @@ async def verdicts(
     return {row["property_id"]: _told(teller, row, names) for row in found}
 
 
+async def reasons(ctx: Context, org_id: int, playbook: str, property_id: int | None) -> list[Reason]:
+    """Why a place has its score, most telling first; none for one that has none.
+
+    Read with all that is known. So whoever asks must see the place, and have been seen to.
+    """
+    book = ctx.playbooks.get(playbook)
+    if book is None or book.territory is None or property_id is None:
+        return []
+    async with ctx.db.tenant(org_id) as db:
+        told = await verdicts(db, book, org_id, [property_id])
+    return list(told[property_id].reasons) if told else []
+
+
 def _told(teller: Teller, row: RowMapping, names: Mapping[int, str]) -> Verdict:
     told = teller.verdict(_felt(row)[0], _scored(row)[0], _facts(row)[0])
     busiest = (names.get(row[f"contractor_{n + 1}"]) for n in range(TOP_CONTRACTORS))
     return replace(
         told,
         scoring_version=row["scoring_version"],
+        scored_on=row["scored_on"],
         nearest_permit_address=row["nearest_address"],
         nearest_permit_date=row["nearest_date"],
         neighbor_contractor_names=tuple(name for name in busiest if name),
