@@ -151,3 +151,10 @@ async def test_a_days_calls_are_shown_by_day_and_customer(ctx: Context, cast: Ca
 async def test_an_id_of_another_shape_is_nobodys(cast: Cast, client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(f"/v1/territory/{path}", headers=cast.headers("Ada"))
     assert answer.status_code == 404 and "no such row" in answer.text
+
+
+async def test_a_customer_with_a_history_is_not_removed_and_the_answer_says_what_to_do(
+    cast: Cast, client: httpx.AsyncClient
+) -> None:
+    answer = await client.delete(f"/v1/brokers/{BROKER_ID}", headers=cast.headers("Ada"))
+    assert (answer.status_code, answer.json()["fix"]) == (409, "set is_active to false"), answer.text

@@ -59,8 +59,7 @@ UPDATES = {
         " matched_by = (select 'parcel' from app.properties o where o.id = :value)"
     ),
     "permit_goes": "delete from app.building_permits where id = :id",
-    "place_goes": "delete from app.properties p where id = :id and not exists (select 1 from app.building_permits b"
-    " where b.property_id = p.id) and not exists (select 1 from app.properties o where o.merged_into = p.id)",
+    "place_goes": "delete from app.properties where id = :id",
 }
 
 

@@ -146,7 +146,7 @@ async def change_broker(broker_id: UUID, body: BrokerChanges, caller: Keeper) ->
 
 @router.delete("/{broker_id}", status_code=status.HTTP_204_NO_CONTENT)
 async def drop_broker(broker_id: UUID, caller: Keeper) -> None:
-    """Remove a broker who never had an appointment or an invoice; others can only be made inactive (409)."""
+    """Remove a broker who never had a number, a scan, an appointment or a charge; others are made inactive (409)."""
     _staff_only(caller)
     if not await execute(caller.db, SQL["drop_broker"], id=broker_id):
         raise NotFound("There is no such broker.")

@@ -112,6 +112,7 @@ BY_SQLSTATE: dict[str, type[PenstockError]] = {
     "PS006": InvalidInput,
     "PS007": Conflict,
     "PS008": InvalidInput,
+    "PS009": Conflict,
     "PS404": NotFound,
     "23505": Conflict,
     "23503": Conflict,

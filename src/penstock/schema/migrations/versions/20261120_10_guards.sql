@@ -101,3 +101,82 @@ begin
   return new;
 end $$;
 create trigger trg_another_page before update of url on app.pages for each row when (new.url <> old.url) execute function app.another_page();
+
+-- Deletion. What is about a row goes along with it, what only names it is left without it, and what is a history holds it: what was
+-- sent, said, agreed and charged stays on record. The trigger comes before the foreign keys, and says in words what they would refuse.
+alter table app.property_merges drop constraint property_merges_org_id_kept_id_fkey, drop constraint property_merges_org_id_gone_id_fkey,
+  add foreign key (org_id, kept_id) references app.properties (org_id, id) on delete cascade, add foreign key (org_id, gone_id) references app.properties (org_id, id) on delete cascade;
+alter table app.properties drop constraint properties_org_id_merged_into_fkey, drop constraint properties_org_id_subdivision_id_fkey, drop constraint properties_org_id_owner_contact_id_fkey,
+  add foreign key (org_id, merged_into) references app.properties (org_id, id) on delete cascade,
+  add foreign key (org_id, subdivision_id) references app.subdivisions (org_id, id) on delete set null (subdivision_id),
+  add foreign key (org_id, owner_contact_id) references app.contacts (org_id, id) on delete set null (owner_contact_id);
+alter table app.building_permits drop constraint building_permits_org_id_property_id_fkey, drop constraint building_permits_org_id_subdivision_id_fkey, drop constraint building_permits_org_id_contractor_id_fkey,
+  add foreign key (org_id, property_id) references app.properties (org_id, id) on delete set null (property_id),
+  add foreign key (org_id, subdivision_id) references app.subdivisions (org_id, id) on delete set null (subdivision_id),
+  add foreign key (org_id, contractor_id) references app.contractors (org_id, id) on delete set null (contractor_id);
+alter table app.property_reports drop constraint property_reports_org_id_lead_id_fkey, drop constraint property_reports_org_id_contractor_id_fkey,
+  add foreign key (org_id, lead_id) references app.leads (org_id, id) on delete cascade, add foreign key (org_id, contractor_id) references app.contractors (org_id, id) on delete set null (contractor_id);
+alter table app.call_campaigns drop constraint call_campaigns_org_id_contractor_id_fkey,
+  add foreign key (org_id, contractor_id) references app.contractors (org_id, id) on delete set null (contractor_id);
+alter table app.lead_number_assignments drop constraint lead_number_assignments_org_id_lead_id_fkey, add foreign key (org_id, lead_id) references app.leads (org_id, id) on delete cascade;
+create index properties_merged_into on app.properties (org_id, merged_into) where merged_into is not null;
+
+-- A permit whose place is deleted is looked up again, without the coordinates that it had from there.
+create function app.forget_place() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  new.matched_by := null;
+  new.matched_at := null;
+  if old.at_place then
+    new.lat := null;
+    new.lng := null;
+    new.at_place := false;
+  end if;
+  return new;
+end $$;
+create trigger trg_forget_place before update of property_id on app.building_permits for each row
+  when (old.property_id is not null and new.property_id is null and new.matched_by is not null) execute function app.forget_place();
+
+create function app.keep_history() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+declare
+  org int := old.org_id;
+  what text;
+  instead text;
+begin
+  if tg_table_name = 'properties' then
+    if exists (select 1 from app.leads x where x.org_id = org and x.property_id = old.id) then
+      what := 'a place that has a lead'; instead := 'leave the place, and end the lead: campaign_status do_not_contact';
+    end if;
+  elsif tg_table_name = 'campaigns' then
+    if exists (select 1 from app.enrollments x where x.org_id = org and x.campaign_id = old.id) or exists (select 1 from app.tasks x where x.org_id = org and x.campaign_id = old.id) then
+      what := 'a sequence that somebody was enrolled in'; instead := 'set is_active to false';
+    end if;
+  elsif tg_table_name = 'enrollments' then
+    if exists (select 1 from app.message_log x where x.org_id = org and x.lead_id = old.lead_id and x.enrollment_id = old.id)
+       or exists (select 1 from app.tasks x where x.org_id = org and x.lead_id = old.lead_id and x.enrollment_id = old.id) then
+      what := 'an enrolment with messages or tasks'; instead := 'set its state to stopped';
+    end if;
+  elsif tg_table_name = 'leads' then
+    if exists (select 1 from app.enrollments x where x.org_id = org and x.lead_id = old.id) or exists (select 1 from app.message_log x where x.org_id = org and x.lead_id = old.id)
+       or exists (select 1 from app.calls x where x.org_id = org and x.lead_id = old.id) or exists (select 1 from app.appointments x where x.org_id = org and x.lead_id = old.id)
+       or exists (select 1 from app.consents x where x.org_id = org and x.lead_id = old.id) or exists (select 1 from app.tasks x where x.org_id = org and x.lead_id = old.id)
+       or exists (select 1 from app.scheduled_sms x where x.org_id = org and x.lead_id = old.id) or exists (select 1 from app.handoffs x where x.org_id = org and x.lead_id = old.id)
+       or exists (select 1 from app.usage_events x where x.org_id = org and x.lead_id = old.id) or exists (select 1 from app.billing_events x where x.org_id = org and x.lead_id = old.id)
+       or exists (select 1 from app.leads x where x.org_id = org and x.merged_into = old.id) then
+      what := 'a lead with a history'; instead := 'end it: campaign_status do_not_contact';
+    end if;
+  elsif exists (select 1 from app.appointments x where x.org_id = org and x.broker_id = old.id) or exists (select 1 from app.area_scans x where x.org_id = org and x.broker_id = old.id)
+     or exists (select 1 from app.handoffs x where x.org_id = org and x.broker_id = old.id) or exists (select 1 from app.phone_numbers x where x.org_id = org and x.broker_id = old.id)
+     or exists (select 1 from app.usage_events x where x.org_id = org and x.broker_id = old.id) or exists (select 1 from app.billing_events x where x.org_id = org and x.broker_id = old.id)
+     or exists (select 1 from app.invoices x where x.org_id = org and x.broker_id = old.id) then
+    what := 'a customer with numbers, scans, appointments or charges'; instead := 'set is_active to false';
+  end if;
+  if what is not null then
+    raise exception '% is not deleted', what using errcode = 'PS009', hint = instead;
+  end if;
+  return old;
+end $$;
+create trigger trg_keep_history before delete on app.properties for each row execute function app.keep_history();
+create trigger trg_keep_history before delete on app.campaigns for each row execute function app.keep_history();
+create trigger trg_keep_history before delete on app.enrollments for each row execute function app.keep_history();
+create trigger trg_keep_history before delete on app.leads for each row execute function app.keep_history();
+create trigger trg_keep_history before delete on app.brokers for each row execute function app.keep_history();
