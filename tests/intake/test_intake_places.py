@@ -15,7 +15,7 @@ from penstock.core.context import Context
 from penstock.core.db import rows
 from penstock.core.errors import InvalidInput
 from penstock.intake import coordinates
-from penstock.intake.search import area_of
+from penstock.intake.search import areas_of
 from penstock.intake.service import UploadReport, import_file
 from penstock.providers.search import Area, Box
 
@@ -216,24 +216,38 @@ def test_any_two_cells_are_a_point_or_are_refused(lat: str, lng: str, state: str
 @pytest.mark.parametrize(
     ("given_area", "wanted"),
     [
-        ({"city": "Austin", "state": "TX"}, Area(city="Austin", state="TX")),
-        ({"postal_code": "78701"}, Area(postal_code="78701")),
+        ({"city": "Austin", "state": "TX"}, [Area(city="Austin", state="TX")]),
+        ({"postal_code": "78701"}, [Area(postal_code="78701")]),
         (
             {"type": "Polygon", "coordinates": [[[-97.8, 30.2], [-97.7, 30.2], [-97.75, 30.4], [-97.8, 30.2]]]},
-            Area(box=Box(30.2, -97.8, 30.4, -97.7)),
+            [Area(box=Box(30.2, -97.8, 30.4, -97.7))],
         ),
         (
-            {"type": "MultiPolygon", "coordinates": [[[[-97.8, 30.2]]], [[[-97.6, 30.5]]]]},
-            Area(box=Box(30.2, -97.8, 30.5, -97.6)),
+            {
+                "type": "MultiPolygon",
+                "coordinates": [
+                    [[[-122.34, 47.6], [-122.33, 47.6], [-122.33, 47.61], [-122.34, 47.6]]],
+                    [[[-80.2, 25.77], [-80.19, 25.77], [-80.19, 25.78], [-80.2, 25.77]]],
+                ],
+            },
+            [Area(box=Box(25.77, -80.2, 25.78, -80.19)), Area(box=Box(47.6, -122.34, 47.61, -122.33))],
         ),
     ],
 )
-def test_an_area_is_told_to_the_vendor_in_its_words(given_area: dict[str, Any], wanted: Area) -> None:
-    assert area_of(given_area) == wanted
-    assert area_of(given_area).key == wanted.key
+def test_an_area_is_told_to_the_vendor_in_its_words_part_by_part(
+    given_area: dict[str, Any], wanted: list[Area]
+) -> None:
+    assert areas_of(given_area) == wanted
+    assert [area.key for area in areas_of(given_area)] == [area.key for area in wanted]
 
 
-@pytest.mark.parametrize("given_area", [{}, {"city": "Austin"}, {"type": "Polygon", "coordinates": []}])
+MANY: dict[str, Any] = {
+    "type": "MultiPolygon",
+    "coordinates": [[[[n, n], [n + 0.1, n], [n + 0.1, n + 0.1], [n, n]]] for n in range(101)],
+}
+
+
+@pytest.mark.parametrize("given_area", [{}, {"city": "Austin"}, {"type": "Polygon", "coordinates": []}, MANY])
 def test_what_is_no_area_is_refused(given_area: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        area_of(given_area)
+        areas_of(given_area)

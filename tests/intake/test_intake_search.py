@@ -17,6 +17,11 @@ from penstock.simulate import TownControl
 
 PLACES = "roofing"
 ZIP = {"postal_code": "78701"}
+SQUARE = [(-0.004, -0.004), (0.004, -0.004), (0.004, 0.004), (-0.004, 0.004), (-0.004, -0.004)]
+
+
+def near(house: tuple[float, float], corner: tuple[float, float]) -> bool:
+    return all(abs(one - other) <= 0.004 for one, other in zip(house, corner, strict=True))
 
 
 async def ask(ctx: Context, sql: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -105,6 +110,36 @@ async def test_places_are_bought_once_and_merged_once(
     spent = await ask(town_ctx, "select sum(cost_cents), bool_and(status = 'applied') from app.vendor_calls")
     assert spent == [(10 * there, True)]
     assert graded(town)["paid_twice"] in (0, []), "the town agrees"
+
+
+async def test_of_an_area_in_two_parts_only_the_parts_are_bought_each_once(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = sorted(houses(town).values())
+    corners = [there[0], there[-1]]  # the southernmost and the northernmost house
+    around = [[[lng + x, lat + y] for x, y in SQUARE] for lat, lng in corners]
+    area = {"type": "MultiPolygon", "coordinates": [[ring] for ring in around]}
+    within = [house for house in there if any(near(house, corner) for corner in corners)]
+    assert 2 <= len(within) < len(there) / 4
+    before = billed(town)
+    assert await intake.count_places(town_ctx, 1, playbook=PLACES, area=area) == len(within)
+
+    merge, pages = search.take_rows, list[int]()
+
+    async def die_at_the_second(*given: Any, **named: Any) -> Any:
+        pages.append(1)
+        if len(pages) == 2:
+            raise RuntimeError("cut here")
+        return await merge(*given, **named)
+
+    monkeypatch.setattr(search, "take_rows", die_at_the_second)
+    with pytest.raises(RuntimeError):
+        await buy(town_ctx, area, 10_000)
+    assert billed(town) - before == len(within), "both are paid for, one is merged"
+    found = await buy(town_ctx, area, 10_000)
+    assert (found.places, found.cost_cents, billed(town) - before) == (len(within), 0, len(within))
+    assert await ask(town_ctx, "select count(*) from app.properties") == [(len(within),)]
+    assert (await buy(town_ctx, area, 1)).places < len(within), "the limit is that of all parts"
 
 
 async def test_a_search_stops_at_the_cap_and_waits_for_a_busy_vendor(town_ctx: Context, town: Any) -> None:

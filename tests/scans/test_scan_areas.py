@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core.errors import InvalidInput
-from penstock.scans.areas import read_area, spellings, stored_area
+from penstock.scans.areas import Area, read_area, spellings, stored_area
 from penstock.scans.polygons import read_polygon
 
 DOWNTOWN = [[-97.76, 30.25], [-97.70, 30.25], [-97.70, 30.30], [-97.76, 30.30], [-97.76, 30.25]]
@@ -75,6 +75,10 @@ WRONG: dict[str, tuple[object, str]] = {
     "a state": (polygon(ring((-106, 31), (-94, 31), (-94, 34), (-106, 34))), "square miles, more than 400"),
     "another projection": ({**polygon(DOWNTOWN), "crs": {"properties": {"name": "EPSG:3857"}}}, "crs"),
     "two features": ({"type": "FeatureCollection", "features": [{}, {}]}, "one area"),
+    "crumbs": (
+        {"type": "MultiPolygon", "coordinates": [[square(-97 + n / 1000, 30, 0.0005)] for n in range(1001)]},
+        "1,001 parts, more than 1,000",
+    ),
     "too fine": (
         polygon(ring(*[(-97.7 + math.cos(a / 2000) / 50, 30.2 + math.sin(a / 2000) / 50) for a in range(12_000)])),
         "simplify|corners",
@@ -131,6 +135,37 @@ def test_a_drawn_area_knows_its_size_its_box_and_its_towns() -> None:
     assert read_area(polygon=polygon(DOWNTOWN), name="Downtown").name == "Downtown"
 
 
+def test_of_an_area_in_parts_only_the_parts_are_looked_through() -> None:
+    """Not the country between them, and no cell of the grid twice."""
+    seattle, miami = square(-122.34, 47.6, 0.01), square(-80.2, 25.77, 0.01)
+    area = read_area(polygon={"type": "MultiPolygon", "coordinates": [[seattle], [miami]]})
+    assert cells(area) == cells(read_area(polygon=polygon(seattle))) | cells(read_area(polygon=polygon(miami)))
+    assert area.cities() == [("FL", "Miami"), ("WA", "Seattle")]
+    close = [square(-97.7401, 30.2501, 0.001), square(-97.7387, 30.2507, 0.004)]  # both in one cell, apart
+    cells(read_area(polygon={"type": "MultiPolygon", "coordinates": [[ring] for ring in close]}))
+
+
+def cells(area: Area) -> set[tuple[int, int]]:
+    """Row and column of each cell that is looked through."""
+    asked = area.params()
+    found = [
+        (row, column)
+        for south, west, north, east in zip(*(asked[side] for side in ("south", "west", "north", "east")), strict=True)
+        for row in range(south, north + 1)
+        for column in range(west, east + 1)
+    ]
+    assert len(found) == len(set(found)) and all(0 <= column < 72_000 for _, column in found)
+    return set(found)
+
+
+def test_an_area_around_the_date_line_is_named_after_its_largest_part() -> None:
+    parts = [[square(179.9, 51.9, 0.1)], [square(-180, 51.9, 0.2)]]
+    area = read_area(polygon={"type": "MultiPolygon", "coordinates": parts})
+    assert area.name.endswith("near Adak, AK")
+    assert {column // 100 for _, column in cells(area)} == {0, 719}
+    assert area.cities() == [("AK", "Adak")]
+
+
 def test_the_limit_is_the_installations_own() -> None:
     with pytest.raises(InvalidInput, match="more than 5"):
         read_area(polygon=polygon(DOWNTOWN), largest_square_miles=5)
@@ -158,7 +193,7 @@ def test_a_stored_area_finds_the_same_places_as_the_drawn_one(
     lat, lng = random.uniform(south - high, north + high, 200), random.uniform(west - wide, east + wide, 200)
     inside = (lat >= south) & (lat <= north) & (lng >= west) & (lng <= east)
     assert area.holds(lat, lng).tolist() == again.holds(lat, lng).tolist() == inside.tolist()
-    cells = area.params()
+    cells = {side: edges[0] for side, edges in area.params().items() if side in ("south", "west", "north", "east")}
     row, column = np.floor((lat + 90) * 200), np.floor((lng + 180) * 200)
     in_cells = (row >= cells["south"]) & (row <= cells["north"]) & (column >= cells["west"]) & (column <= cells["east"])
     assert not (inside & ~in_cells).any()

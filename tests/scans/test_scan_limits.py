@@ -13,10 +13,10 @@ import zipcodes
 from ground import BROKER_ID
 from penstock import onboarding
 from penstock.core.context import Context
-from penstock.core.errors import Conflict
+from penstock.core.errors import Conflict, InvalidInput
 from penstock.scans import ScanRequest, estimate, order, read_area, run, start
 from penstock.scans.tasks import pump
-from scanworld import AUSTIN, account, leads_of, make_places, ordered, sql, state, subscribe
+from scanworld import AUSTIN, SQUARE, account, leads_of, make_places, ordered, sql, state, subscribe
 
 if TYPE_CHECKING:
     from scanrooms import Rooms
@@ -194,6 +194,27 @@ async def test_an_estimate_says_that_the_limit_on_the_cost_ends_it(ctx: Context,
     assert (leads_of(found), found["results_summary"]["cents"]["leads"]) == (19, 10_000)
     roomy = await estimate(ctx, 1, replace(request, max_cost_cents=Decimal(10**6)))
     assert not any("limit" in note for note in roomy.notes)
+
+
+async def test_a_search_that_would_take_in_the_country_is_refused_and_one_that_takes_in_more_says_so(
+    ctx: Context, rooms: Rooms
+) -> None:
+    rooms.at_vendor = 5
+    corner = [[-97.75, 30.25], [-97.74, 30.25], [-97.74, 30.26], [-97.75, 30.25]]
+    ends = [[[-122.3, 47.6], [-122.29, 47.6], [-104.9, 39.7], [-122.3, 47.6]]]  # a sliver from Seattle to Denver
+    told = [
+        await estimate(
+            ctx, 1, ScanRequest(area=read_area(polygon={"type": "Polygon", "coordinates": [drawn]}), search=True)
+        )
+        for drawn in (corner, SQUARE["coordinates"][0])
+    ]
+    assert told[0].notes[-1].startswith("the search buys the boxes around the drawn parts, 0.4 square miles")
+    assert not any("boxes" in note for note in told[1].notes)
+    sliver = ScanRequest(area=read_area(polygon={"type": "Polygon", "coordinates": ends}))
+    await estimate(ctx, 1, sliver)
+    with pytest.raises(InvalidInput, match=r"search: it would take in the boxes .* more than 1,600") as refused:
+        await estimate(ctx, 1, replace(sliver, search=True))
+    assert refused.value.fix == "draw compact parts, or leave the search out"
 
 
 async def test_a_search_buys_no_more_than_the_estimate_said(ctx: Context, rooms: Rooms) -> None:

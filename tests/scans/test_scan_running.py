@@ -59,6 +59,17 @@ async def test_a_drawn_area_and_a_zip_code_take_what_lies_in_them(ctx: Context, 
     assert [row["property_id"] for row in leads] == [*inside, *edge, *beside]
 
 
+async def test_an_area_in_parts_takes_what_lies_in_each_of_them_once(ctx: Context, rooms: Rooms) -> None:
+    west, east = await make_places(ctx, [90], lat=51.95, lng=-180), await make_places(ctx, [90], lat=51.95, lng=179.95)
+    await make_places(ctx, [90], lat=51.95, lng=-170)
+    parts = [[[[x, 51.9], [x + 0.1, 51.9], [x + 0.1, 52.0], [x, 52.0], [x, 51.9]]] for x in (179.9, -180)]
+    scan = await ordered(ctx, area=read_area(polygon={"type": "MultiPolygon", "coordinates": parts}))
+    await pump(ctx, 1)
+    assert leads_of(await state(ctx, scan)) == 2
+    leads = await sql(ctx, "select property_id from app.leads order by property_id")
+    assert [row["property_id"] for row in leads] == [*west, *east]
+
+
 async def test_who_must_not_be_contacted_is_neither_lead_nor_charged(ctx: Context, rooms: Rooms) -> None:
     barred, dead, _ = await make_places(ctx, [90, 90, 90])
     async with ctx.db.tenant(1) as db:

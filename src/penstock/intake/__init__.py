@@ -9,7 +9,7 @@ from penstock.intake import loads
 from penstock.intake import normalise as cells
 from penstock.intake.promotion import Promoted, execute_pipeline
 from penstock.intake.reader import BadFile, Rejection, Row, Table
-from penstock.intake.search import Bought, count_places, search_places
+from penstock.intake.search import Bought, areas_of, count_places, search_places
 from penstock.intake.service import UploadReport, choose_playbook, import_file
 from penstock.intake.workbook import XLS, XLSX, Workbook
 
@@ -24,6 +24,7 @@ __all__ = [
     "Table",
     "UploadReport",
     "Workbook",
+    "areas_of",
     "cells",
     "choose_playbook",
     "count_places",

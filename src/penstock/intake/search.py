@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from penstock import enrichment as bank
 from penstock.core import clock
+from penstock.core.boxes import disjoint
 from penstock.core.context import Context
 from penstock.core.db import one, scalar
 from penstock.core.errors import InvalidInput, ProviderBusy, ProviderRefused
@@ -33,6 +34,7 @@ from penstock.providers.search import Area, Box, FoundPlace, Page, PropertySearc
 
 SQL: Final = load(__package__, "search.sql")
 HEADER: Final = [field.name for field in fields(FoundPlace)]
+MOST_BOXES: Final = 100  # each is asked for by itself
 LATER_S: Final = 5.0  # somebody else is buying the page: look again after so long
 
 
@@ -54,8 +56,11 @@ async def count_places(ctx: Context, org_id: int, *, playbook: str, area: Mappin
     Raises InvalidInput, NotConfigured, ProviderBusy and ProviderRefused.
     """
     terms, finder = _finder(ctx, playbook)
-    await _admit(ctx, org_id, terms.vendor)
-    return await finder.count(area_of(area))
+    found = 0
+    for part in areas_of(area):
+        await _admit(ctx, org_id, terms.vendor)
+        found += await finder.count(part)
+    return found
 
 
 async def search_places(
@@ -63,38 +68,51 @@ async def search_places(
 ) -> Bought:
     """Buy the properties of an area, `limit` at most, and make places of them.
 
-    `area`: {"city", "state"}, {"postal_code"}, or a GeoJSON Polygon or MultiPolygon, of which the vendor takes the box.
-    Raises InvalidInput, NotConfigured, ProviderBusy (ask again: what was bought stands) and ProviderRefused.
+    `area`: {"city", "state"}, {"postal_code"}, or a GeoJSON Polygon or MultiPolygon: of each part the vendor takes the
+    box, see `areas_of`, one search after the other. Raises InvalidInput, NotConfigured, ProviderBusy (ask again: what
+    was bought stands) and ProviderRefused.
     """
     terms, finder = _finder(ctx, playbook)
-    run = _Run(ctx, org_id, ctx.playbooks[playbook], terms, finder, area_of(area), actor)
-    told, cost, skip = 0, Decimal(0), 0
-    while told < limit:
-        take = min(finder.page_size, limit - told)
-        part = await run.page(skip, take)
-        if part.stopped:
-            return Bought(told, float(cost), part.stopped)
-        told, cost, skip = told + part.told, cost + part.cost, skip + part.step
-        if part.step == 0 or (part.found is not None and skip >= part.found):
-            break
+    told, cost = 0, Decimal(0)
+    for part in areas_of(area):
+        run = _Run(ctx, org_id, ctx.playbooks[playbook], terms, finder, part, actor)
+        found = await run.all(limit - told)
+        told, cost = told + found.told, cost + found.cost
+        if found.stopped:
+            return Bought(told, float(cost), found.stopped)
     return Bought(told, float(cost))
 
 
-def area_of(area: Mapping[str, Any]) -> Area:
-    """The area in the words of a search. Raises InvalidInput."""
+def areas_of(area: Mapping[str, Any]) -> list[Area]:
+    """The area in the words of a search: of a drawn one the boxes around its parts, cut so that none of them overlap.
+
+    Raises InvalidInput.
+    """
     if area.get("type") in ("Polygon", "MultiPolygon"):
-        points = list(_points(area.get("coordinates")))
-        if not points:
+        parts = area.get("coordinates") if area["type"] == "MultiPolygon" else [area.get("coordinates")]
+        boxes = disjoint(_box(part) for part in parts or [])
+        if not boxes:
             raise InvalidInput(
-                "the polygon has no points", fix="give GeoJSON with coordinates as [longitude, latitude]"
+                "the polygon encloses nothing", fix="give GeoJSON with coordinates as [longitude, latitude]"
             )
-        lngs, lats = zip(*points, strict=True)
-        return Area(box=Box(min(lats), min(lngs), max(lats), max(lngs)))
+        if len(boxes) > MOST_BOXES:
+            raise InvalidInput(
+                f"a search takes {MOST_BOXES} boxes at most, and the parts of this area come to {len(boxes):,}",
+                fix="draw fewer parts, or leave the search out",
+            )
+        return [Area(box=Box(*box)) for box in boxes]
     if area.get("postal_code"):
-        return Area(postal_code=str(area["postal_code"]))
+        return [Area(postal_code=str(area["postal_code"]))]
     if area.get("city") and area.get("state"):
-        return Area(city=str(area["city"]), state=str(area["state"]))
+        return [Area(city=str(area["city"]), state=str(area["state"]))]
     raise InvalidInput("this is no area", fix="give a city with its state, a postal_code, or a GeoJSON polygon")
+
+
+def _box(part: Any) -> tuple[float, float, float, float]:
+    """South, west, north, east of the coordinates of a Polygon; an empty box where there are none."""
+    points = list(_points(part)) or [(0.0, 0.0)]
+    lngs, lats = zip(*points, strict=True)
+    return min(lats), min(lngs), max(lats), max(lngs)
 
 
 def _points(coordinates: Any) -> Iterator[tuple[float, float]]:
@@ -129,7 +147,7 @@ async def _admit(ctx: Context, org_id: int, vendor: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one page came to. `step`: how far it brings us; `found`: how many there are in all, if it told."""
+    """What one page, or all of them, came to. `step`: how far it brings us; `found`: how many there are, if it told."""
 
     told: int = 0
     cost: Decimal = Decimal(0)
@@ -149,6 +167,16 @@ class _Run:
     finder: PropertySearch
     area: Area
     actor: str
+
+    async def all(self, limit: int) -> _Part:
+        """The pages from the first on, until there are no more, `limit` is reached or no more may be bought."""
+        told, cost, skip = 0, Decimal(0), 0
+        while told < limit:
+            part = await self.page(skip, min(self.finder.page_size, limit - told))
+            told, cost, skip = told + part.told, cost + part.cost, skip + part.step
+            if part.stopped or part.step == 0 or (part.found is not None and skip >= part.found):
+                return _Part(told, cost, skip, part.found, part.stopped)
+        return _Part(told, cost, skip)
 
     async def page(self, skip: int, take: int) -> _Part:
         """The page from `skip` on: out of the ledger or from the vendor, merged unless it was before."""

@@ -14,6 +14,7 @@ import zipcodes
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from penstock.core.boxes import Box, disjoint
 from penstock.core.states import state_code
 from penstock.scans.polygons import LARGEST_SQUARE_MILES, contains, read_polygon, wrong
 
@@ -22,7 +23,8 @@ _CELLS: Final = 200  # cells of app.grid_cell to a degree
 _SAME: Final = (("ST", "SAINT"), ("FT", "FORT"), ("MT", "MOUNT"))  # two spellings of one first word
 LONGEST_NAME: Final = 200
 _UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and halves of characters
-_NO_BOX: Final = {"south": 0, "north": -1, "west": 0, "east": -1}
+_FORCES: Final = ("AA", "AE", "AP")  # post offices of the armed forces abroad
+_COLUMNS: Final = 360 * _CELLS
 
 
 class Zip(NamedTuple):
@@ -50,6 +52,11 @@ class Area:
         """The drawn shape; None for a city or a ZIP code, whose places say themselves where they are."""
         return shape(self.spec) if self.kind == "custom_area" else None
 
+    @cached_property
+    def parts(self) -> list[BaseGeometry]:
+        """The outlines of a drawn area that lie apart."""
+        return list(getattr(self.outline, "geoms", [self.outline])) if self.outline is not None else []
+
     @property
     def box(self) -> tuple[float, float, float, float] | None:
         """South, west, north, east of a drawn area."""
@@ -59,32 +66,37 @@ class Area:
         return south, west, north, east
 
     def params(self) -> dict[str, Any]:
-        """What the SQL of this stage asks for an area: kind, city and ZIP, or rows and columns of the grid."""
-        found: dict[str, Any] = {"kind": self.kind, "state": None, "cities": [], "postal_code": None, **_NO_BOX}
+        """What the SQL of this stage asks for an area: kind, city and ZIP, or boxes of rows and columns of the grid."""
+        found: dict[str, Any] = {"kind": self.kind, "state": None, "cities": [], "postal_code": None}
+        found |= {"south": [], "west": [], "north": [], "east": []}
         if self.kind == "city":
             return found | {"state": self.spec["state"], "cities": spellings(self.spec["city"])}
         if self.kind == "zip_code":
             return found | {"postal_code": self.spec["postal_code"]}
-        assert self.box is not None
-        south, west, north, east = self.box
-        rows = {"south": _cell(south + 90), "north": _cell(north + 90)}
-        return found | rows | {"west": _cell(west + 180), "east": _cell(east + 180)}
+        for south, west, north, east in disjoint(_cells(part) for part in self.parts):
+            found["south"].append(int(south))
+            found["west"].append(int(west))
+            found["north"].append(int(north) - 1)
+            found["east"].append(int(east) - 1)
+        return found
 
     def holds(self, lat: np.ndarray[Any, Any], lng: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Which of the places that `params` found lie inside."""
         return np.ones(len(lat), dtype=np.bool_) if self.outline is None else contains(self.outline, lat, lng)
 
     def cities(self) -> list[tuple[str, str]]:
-        """(state, city) of the towns in it: of the ZIP codes whose middle lies inside, else of the nearest one."""
+        """(state, city) of the towns in it: of the ZIP codes whose middle lies inside a part, else of the nearest."""
         if self.kind == "city":
             return [(self.spec["state"], self.spec["city"])]
         if self.kind == "zip_code":
             at = _by_code()[self.spec["postal_code"]]
             return [(at.state, at.city)]
-        assert self.outline is not None
         everywhere = _with_places()
-        inside = contains(self.outline, everywhere[:, 0], everywhere[:, 1])
-        found = [_all()[int(index)] for index in everywhere[inside, 2]] or [_nearest(self.outline)]
+        inside = everywhere[self.holds(everywhere[:, 0], everywhere[:, 1])]
+        found: list[Zip] = []
+        for part in self.parts:
+            held = inside[contains(part, inside[:, 0], inside[:, 1])]
+            found += [_all()[int(index)] for index in held[:, 2]] or [_nearest(part)]
         return sorted({(at.state, at.city) for at in found})
 
 
@@ -107,7 +119,7 @@ def read_area(
     if zip_code is not None:
         return _zip(zip_code)
     drawn = read_polygon(polygon, largest_square_miles=largest_square_miles)
-    near = _nearest(drawn.shape)
+    near = _nearest(drawn.largest)
     words = (name or "").strip() or f"{drawn.square_miles:,.1f} square miles near {near.city}, {near.state}"
     return Area("custom_area", words, drawn.geojson, drawn.square_miles)
 
@@ -161,16 +173,24 @@ def _zip(given: str) -> Area:
     return Area("zip_code", at.code, {"postal_code": at.code})
 
 
+def _cells(part: BaseGeometry) -> Box:
+    """South, west, north, east of a part in rows and columns of app.grid_cell; north and east are the next ones."""
+    west, south, east, north = part.bounds
+    column = min(_cell(east + 180), _COLUMNS - 1)  # 180 degrees east is 180 degrees west, the first of the next row
+    return _cell(south + 90), _cell(west + 180), _cell(north + 90) + 1, column + 1
+
+
 def _cell(degrees: float) -> int:
-    """Row or column of app.grid_cell."""
     return int(np.floor(degrees * _CELLS))
 
 
-def _nearest(outline: BaseGeometry) -> Zip:
-    """The ZIP code whose middle is nearest to the area's."""
-    lng, lat = outline.centroid.coords[0][:2]
+def _nearest(part: BaseGeometry) -> Zip:
+    """The ZIP code whose middle is nearest to that of a part."""
+    lng, lat = part.centroid.coords[0][:2]
     known = _with_places()
-    gap = (known[:, 0] - lat) ** 2 + ((known[:, 1] - lng) * np.cos(np.radians(lat))) ** 2
+    across = np.abs(known[:, 1] - lng)
+    across = np.minimum(across, 360 - across)  # the short way round the earth
+    gap = (known[:, 0] - lat) ** 2 + (across * np.cos(np.radians(lat))) ** 2
     return _all()[int(known[int(np.argmin(gap)), 2])]
 
 
@@ -185,8 +205,10 @@ def _all() -> tuple[Zip, ...]:
 
 @lru_cache(maxsize=1)
 def _with_places() -> np.ndarray[Any, Any]:
-    """Latitude, longitude and number of the ZIP codes that have a middle."""
-    return np.array([(at.lat, at.lng, n) for n, at in enumerate(_all()) if at.lat and at.lng])
+    """Latitude, longitude and number of the ZIP codes that have a middle; the forces' are wherever they are."""
+    return np.array(
+        [(at.lat, at.lng, n) for n, at in enumerate(_all()) if at.lat and at.lng and at.state not in _FORCES]
+    )
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,9 @@ from penstock.core.errors import InvalidInput
 from penstock.playbook import Playbook, Territory
 from penstock.scans.areas import Area
 from penstock.scans.places import SQL, Places, Why, permits_in, places_of
+from penstock.scans.polygons import box_square_miles, wrong
+
+BOXES_TO_AREA: Final = 4  # the boxes of a search may be so many times as large as the largest area
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +127,16 @@ async def draw_up(
     """What a scan would come to; nothing is stored or bought. The vendor's own count is asked for with `search`; with
     `permits`, which it reads first, any place may rise to the bar.
 
-    Raises InvalidInput where the playbook has no search, NotConfigured where its vendor is not connected.
+    Raises InvalidInput where the playbook has no search or it would take in too much, NotConfigured where its vendor
+    is not connected.
     """
     territory = playbook.territory
     assert territory is not None
-    at_vendor = None
+    at_vendor, ground = None, None
     if search:
         if territory.search is None:
             raise InvalidInput(f"playbook {playbook.name} has no search for places", fix="import a file of them")
+        ground = _ground(area, ctx.settings.scans.largest_square_miles)
         at_vendor = await intake.count_places(ctx, org_id, playbook=playbook.name, area=area.spec)
     async with ctx.db.tenant(org_id) as db:
         places = await places_of(db, org_id, area, playbook, broker_id=broker_id)
@@ -162,9 +167,31 @@ async def draw_up(
         costs=costs,
         expected_cents=sum((cost.expected_cents for cost in costs), Decimal(0)),
         at_most_cents=sum((cost.at_most_cents for cost in costs), Decimal(0)),
-        notes=_notes(places, on_record, at_vendor, terms, max_cost_cents if at_most < wanted else None),
+        notes=(
+            *_notes(places, on_record, at_vendor, terms, max_cost_cents if at_most < wanted else None),
+            *_beyond(area, ground),
+        ),
         no_leads_because=terms.note if terms.most == 0 else None,
     )
+
+
+def _ground(area: Area, largest_square_miles: float) -> float | None:
+    """How many square miles a search of a drawn area takes in: the boxes around its parts. Raises InvalidInput."""
+    if area.outline is None:
+        return None
+    boxes = [part.box for part in intake.areas_of(area.spec) if part.box is not None]
+    ground = sum(box_square_miles(box.south, box.west, box.north, box.east) for box in boxes)
+    if ground > (most := BOXES_TO_AREA * largest_square_miles):
+        what = f"it would take in the boxes around the parts, {ground:,.0f} square miles, more than {most:,.0f}"
+        raise wrong("search", what, "draw compact parts, or leave the search out")
+    return ground
+
+
+def _beyond(area: Area, ground: float | None) -> tuple[str, ...]:
+    """That a search takes in more than is drawn, where it does."""
+    if ground is None or area.square_miles is None or ground < 1.01 * area.square_miles:
+        return ()
+    return (f"the search buys the boxes around the drawn parts, {ground:,.1f} square miles, what is outside too",)
 
 
 def _records(territory: Territory, at_vendor: int | None, max_cost_cents: Decimal | None) -> int:

@@ -19,6 +19,7 @@ from penstock.contagion import BOXES, UNITED_STATES
 from penstock.core.errors import InvalidInput
 
 MOST_CORNERS: Final = 10_000
+MOST_PARTS: Final = 1_000
 LARGEST_SQUARE_MILES: Final = 400.0
 SMALLEST_SQUARE_DEGREES: Final = 1e-9  # about 100 square feet: less is a slip of the hand
 _AUTHALIC_MILES: Final = 6_371_007.181 / 1609.344  # radius of the sphere that has the ellipsoid's surface
@@ -30,10 +31,11 @@ _DRAW: Final = "draw it anew without crossing lines, holes inside their outline,
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A valid area: the geometry as plain GeoJSON, the same as a shape, its size."""
+    """A valid area: the geometry as plain GeoJSON, the same as a shape, the largest of its parts, its size."""
 
     geojson: Mapping[str, Any]
     shape: BaseGeometry
+    largest: BaseGeometry
     square_miles: float
 
 
@@ -46,12 +48,15 @@ def read_polygon(given: object, *, largest_square_miles: float = LARGEST_SQUARE_
     corners = sum(len(ring) for part in parts for ring in part)
     if corners > MOST_CORNERS:
         raise _wrong("coordinates", f"{corners:,} corners, more than {MOST_CORNERS:,}", "simplify the outline")
+    if len(parts) > MOST_PARTS:
+        raise _wrong("coordinates", f"{len(parts):,} parts, more than {MOST_PARTS:,}", "leave out the small ones")
     points = np.array([point for part in parts for ring in part for point in ring], dtype=np.float64)
     _on_the_map(points)
     for number, part in enumerate(parts):
         for at, ring in enumerate(part):
             _spans(ring, _path(kind, number, at))
-    size = sum(_square_miles(part) for part in parts)
+    sizes = [_square_miles(part) for part in parts]
+    size = sum(sizes)
     if size > largest_square_miles:
         raise _wrong(
             "coordinates",
@@ -65,7 +70,8 @@ def read_polygon(given: object, *, largest_square_miles: float = LARGEST_SQUARE_
     if drawn.area < SMALLEST_SQUARE_DEGREES:
         raise _wrong("coordinates", "the outline encloses nothing", "draw at least three corners that lie apart")
     _in_the_states(points)
-    return Drawn(geojson, drawn, round(size, 3))
+    largest = shape({"type": "Polygon", "coordinates": parts[int(np.argmax(sizes))]})
+    return Drawn(geojson, drawn, largest, round(size, 3))
 
 
 def contains(drawn: BaseGeometry, lat: np.ndarray[Any, Any], lng: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -163,6 +169,11 @@ def _known(lat: np.ndarray[Any, Any], lng: np.ndarray[Any, Any]) -> np.ndarray[A
         for box in BOXES.values():
             inside |= box.holds(lat, lng)
     return inside
+
+
+def box_square_miles(south: float, west: float, north: float, east: float) -> float:
+    """The size of a box in degrees, on the same sphere."""
+    return float(_square_miles([[[west, south], [east, south], [east, north], [west, north], [west, south]]]))
 
 
 def _square_miles(part: Sequence[Sequence[Sequence[float]]]) -> float:

@@ -1,5 +1,5 @@
 -- name: places
--- The places of an area (one of three ways to say it), each with its score and why it is, or is not, to become a lead: see places.Why.
+-- The places of an area (one of three ways to say it; a drawn one as boxes of the grid that do not overlap), each with its score and why it is, or is not, to become a lead: see places.Why.
 -- Each is looked up by key: tables that grew a moment ago have no statistics, and a join would be guessed wrong.
 with area as (
   select p.* from app.properties p
@@ -8,10 +8,10 @@ with area as (
   select p.* from app.properties p
    where cast(:kind as text) = 'zip_code' and p.org_id = cast(:org_id as int) and p.merged_into is null and p.postal_code = cast(:postal_code as text)
   union all
-  select p.* from generate_series(cast(:south as bigint), cast(:north as bigint)) r cross join lateral (
+  select p.* from unnest(cast(:south as bigint[]), cast(:north as bigint[]), cast(:west as bigint[]), cast(:east as bigint[])) x(south, north, west, east)
+         cross join lateral generate_series(x.south, x.north) r cross join lateral (
          select p.* from app.properties p
-          where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell is not null
-            and p.grid_cell between r * 72000 + cast(:west as bigint) and r * 72000 + cast(:east as bigint)) p
+          where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell is not null and p.grid_cell between r * 72000 + x.west and r * 72000 + x.east) p
    where cast(:kind as text) = 'custom_area'
 )
 select a.id, coalesce(a.lat, 'NaN') as lat, coalesce(a.lng, 'NaN') as lng, coalesce(s.total_urgency_score, cast(-1 as smallint)) as score,
@@ -36,10 +36,10 @@ union all
 select b.lat, b.lng from app.building_permits b
  where cast(:kind as text) = 'zip_code' and b.org_id = cast(:org_id as int) and b.postal_code = cast(:postal_code as text) and b.work = any(cast(:works as text[]))
 union all
-select b.lat, b.lng from generate_series(cast(:south as bigint), cast(:north as bigint)) r cross join lateral (
+select b.lat, b.lng from unnest(cast(:south as bigint[]), cast(:north as bigint[]), cast(:west as bigint[]), cast(:east as bigint[])) x(south, north, west, east)
+       cross join lateral generate_series(x.south, x.north) r cross join lateral (
        select b.lat, b.lng from app.building_permits b
-        where b.org_id = cast(:org_id as int) and b.grid_cell is not null and b.work = any(cast(:works as text[]))
-          and b.grid_cell between r * 72000 + cast(:west as bigint) and r * 72000 + cast(:east as bigint)) b
+        where b.org_id = cast(:org_id as int) and b.grid_cell is not null and b.work = any(cast(:works as text[])) and b.grid_cell between r * 72000 + x.west and r * 72000 + x.east) b
  where cast(:kind as text) = 'custom_area';
 
 -- name: broker
