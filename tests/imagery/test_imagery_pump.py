@@ -79,7 +79,11 @@ async def test_what_a_town_makes_is_synthetic_and_counts_for_nothing(town_ctx: C
     ctx, leads = town_ctx, await found_leads(town_ctx, 4)
     before = await sql(ctx, "select id, version from app.properties order by id")
     assert await tasks.pump(ctx, 1) == 4
-    assert {row["status"] for row in await sql(ctx, "select status from app.roof_images")} <= {"synthetic", "failed"}
+    pictures = await sql(ctx, "select status, license, taken_on from app.roof_images")
+    assert {"synthetic"} <= {row["status"] for row in pictures} <= {"synthetic", "failed"}
+    assert {(row["license"], row["taken_on"]) for row in pictures} == {(None, None)}, (
+        "what is made up has no maker's terms"
+    )
     made = await sql(ctx, "select status from app.roof_assessments")
     assert len(made) >= 6
     assert {row["status"] for row in made} <= {"synthetic", "failed"}

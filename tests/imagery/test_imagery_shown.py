@@ -27,7 +27,7 @@ from penstock.providers.vision import RoofView, Sight, Unreadable
 
 IMAGE = (
     "insert into app.roof_images (org_id, property_id, source, status, license, content, content_sha256, media_type) "
-    "values (1, {place}, '{source}', '{status}', 'free', 'x', 'y', 'image/jpeg')"
+    "values (1, {place}, '{source}', '{status}', case '{status}' when 'live' then 'free' end, 'x', 'y', 'image/jpeg')"
 )
 VIEW = (
     "insert into app.roof_assessments (org_id, property_id, image_id, vendor, model, status, condition_score, "
@@ -88,6 +88,7 @@ async def test_a_broker_sees_pictures_of_their_own_places_only(ctx: Context, cli
     assert told.status_code == 200
     assert {picture["content_url"] for picture in told.json()["images"]} >= {content}
     assert told.json()["live"]["models"] == 1
+    assert {(one["status"], one["license"]) for one in told.json()["images"]} == {("live", "free"), ("synthetic", None)}
     picture = await client.get(content, headers=cast.headers("Bea"))
     assert (picture.content, picture.headers["content-type"]) == (b"x", "image/jpeg")
     assert picture.headers["x-image-status"] == "synthetic"
@@ -162,7 +163,7 @@ def test_the_commands_look_and_tell_what_they_saw_as_what_it_is(
     assert said["looks"][0]["outcome"] == "pictured"
     assert "anthropic not connected" in said["looks"][0]["reason"]
     words = penstock("show", str(place))
-    assert "synthetic naip: USGS NAIP, public domain" in words
+    assert "synthetic naip: made up" in words
     assert "pictures count for nothing" in words
     status = json.loads(penstock("status", "--json"))
     assert {row["status"] for row in status["images"]} == {"synthetic"}

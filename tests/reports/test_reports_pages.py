@@ -86,7 +86,7 @@ async def test_only_a_live_picture_that_may_be_handed_on_is_shown(ctx: Context, 
     async with ctx.db.tenant(1) as db:
         for source, status, license_ in (
             ("naip", "live", "USGS NAIP, public domain"), ("mapbox", "live", "© Mapbox, by contract"),
-            ("town", "synthetic", "public domain"),
+            ("town", "synthetic", None),
         ):  # fmt: skip
             content = f"\xff\xd8\xff {source}".encode("latin-1")
             values = {"place": place, "source": source, "status": status, "license": license_, "content": content}

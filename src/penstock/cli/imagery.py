@@ -134,7 +134,7 @@ def _print_place(found: Mapping[str, Any]) -> None:
     answers.print(f"[bold]{escape(found['address'])}[/] (property {found['property_id']})")
     for image in found["images"]:
         taken = f", taken {image['taken_on']}" if image["taken_on"] else ""
-        what = image["license"] if image["status"] != "failed" else image["reason"]
+        what = {"live": image["license"], "synthetic": "made up"}.get(image["status"], image["reason"])
         answers.print(f"{_mark(image['status'])} {image['source']}: {escape(str(what))}{taken}")
         lines = [
             (

@@ -157,6 +157,7 @@ async def _fetch(ctx: Context, desk: Desk, place: RowMapping, source: Source, lo
 
 
 async def _keep(ctx: Context, desk: Desk, place: RowMapping, source: str, image: Image, answer: Answer) -> bool:
+    real = desk.status == "live"  # what a stand-in makes up has neither the maker's terms nor a day
     async with ctx.db.tenant(desk.org_id) as db:
         what = {"source": source, "sha256": sha256(image.content).hexdigest(), "status": desk.status}
         where = {"org_id": desk.org_id, "property_id": place["property_id"]}
@@ -167,8 +168,8 @@ async def _keep(ctx: Context, desk: Desk, place: RowMapping, source: str, image:
             SQL["keep_image"],
             **_spot(desk, place),
             **what,
-            license=image.license,
-            taken_on=image.taken_on,
+            license=image.license if real else None,
+            taken_on=image.taken_on if real else None,
             media_type=image.media_type,
             content=image.content,
             meters_per_pixel=image.meters_per_pixel,
