@@ -1,10 +1,20 @@
 """Companies and people one by one or in bulk: `POST /insert` takes them, `POST /pipeline/execute` promotes them now."""
 
+from collections import Counter
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from penstock.core.access import Caller, allow
 from penstock.core.errors import Conflict, InvalidInput
@@ -16,6 +26,7 @@ from penstock.intake.service import company_playbook
 router = APIRouter(tags=["companies"])
 MayLoad = Annotated[Caller, allow("uploads:write", as_service=True)]
 LoadId = Annotated[int, Path(ge=1, le=loads.MAX_ID)]
+MAX_KEY: Final = 200
 Value = str | int | float | bool | None
 EXAMPLE: dict[str, Any] = {
     "key": "crm-1881", "company_name": "Stone Mill LLC", "ein": "46-1234567", "website_url": "https://stone-mill.example",
@@ -42,7 +53,7 @@ class RecordIn(BaseModel):
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"example": EXAMPLE})
 
-    key: str | None = Field(None, max_length=200, description="yours: the same key is taken once")
+    key: str | None = Field(None, max_length=MAX_KEY, description="yours: the same key is taken once")
     company_name: Value = None
     ein: Value = None
     website_url: Value = None
@@ -63,12 +74,39 @@ class RecordIn(BaseModel):
     people: list[PersonIn] | None = None
 
 
+# What is wrong, by pydantic's word for it, and what to do. Of a value of several plain types the first one's word counts.
+_PLAIN: Final = frozenset({"str", "int", "float", "bool"})
+_NO_OBJECT: Final = ("is not an object", "send an object with the fields by name")
+_FLAWS: Final = {
+    "model_type": _NO_OBJECT, "model_attributes_type": _NO_OBJECT, "dict_type": _NO_OBJECT,
+    "list_type": ("is not a list", "send a list of objects, one per person"),
+    "string_type": ("is not text", "send text"),
+    "string_too_long": (f"has more than {MAX_KEY} characters", "use a shorter one"),
+}  # fmt: skip
+
+
+def _each(sent: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """The record, or what is wrong with it: one that is badly formed holds no other of its request."""
+    try:
+        return check(sent)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = list(first["loc"])
+    if place and place[-1] in _PLAIN:
+        place.pop()
+        said = ("is not a plain value", "send text, a number, true, false or null")
+    else:
+        said = _FLAWS.get(first["type"], (first["msg"], "send it as /docs shows"))
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return loads.Flaw(path or None, *said)
+
+
 class RecordsIn(BaseModel):
     """Many records at once."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"records": [EXAMPLE], "source": "crm"}})
 
-    records: list[RecordIn] = Field(min_length=1, max_length=loads.MAX_RECORDS)
+    records: list[Annotated[RecordIn, WrapValidator(_each)]] = Field(min_length=1, max_length=loads.MAX_RECORDS)
     source: str = Field("api", max_length=80, description="where they come from; keys are unique within it")
     playbook: str | None = Field(None, description="by default the only one about companies")
 
@@ -84,13 +122,16 @@ class Answer(BaseModel):
     """What became of one record that was sent."""
 
     index: int
-    result: Literal["received", "known", "conflict"] = Field(
-        description="known: sent before under this key; conflict: its key belongs to another content, it was not taken"
+    result: Literal["received", "known", "conflict", "refused"] = Field(
+        description="known: sent before under this key; conflict: its key belongs to another content, it was not taken;"
+        " refused: it is badly formed, and was not taken: field, reason and fix say why"
     )
     id: int | None = None
     key: str | None = None
     status: str | None = Field(None, description="waiting, promoted, rejected or dropped")
+    field: str | None = Field(None, description="the field at fault; null where it is the whole record")
     reason: str | None = None
+    fix: str | None = None
     ignored: list[str] = Field([], description="fields that mean nothing for a company")
 
 
@@ -100,6 +141,7 @@ class Inserted(BaseModel):
     received: int
     known: int
     conflicts: int
+    refused: int
     records: list[Answer]
 
 
@@ -173,28 +215,33 @@ async def insert(
 ) -> Inserted:
     """Take one record, or up to 5,000 as `{"records": […]}`. They are kept, then promoted to companies and people.
 
-    Each record is answered by itself: one that cannot be taken holds no other. The same `key` (or `Idempotency-Key`)
-    with the same content is told what became of it; with another content it is a conflict.
+    Of many, each record is answered by itself: one that cannot be taken, badly formed ones too, holds no other. The
+    same `key` (or `Idempotency-Key`) with the same content is told what became of it, be it sent twice at one moment;
+    with another content it is a conflict.
     """
     many = sent if isinstance(sent, RecordsIn) else RecordsIn(records=[sent])
+    records: list[Any] = [*many.records]  # a Flaw in the place of each that is badly formed
     playbook = company_playbook(caller.ctx.playbooks, many.playbook)
     answers = await loads.receive(
         caller.db,
         caller.ctx.sealer,
         caller.org_id,
-        [one.model_dump(exclude_none=True) for one in many.records],
+        [one if isinstance(one, loads.Flaw) else one.model_dump(exclude_none=True) for one in records],
         source=many.source,
         playbook=playbook,
         actor=caller.who.actor,
         idempotency_key=idempotency_key,
     )
-    counted = {name: sum(one.result == name for one in answers) for name in ("received", "known", "conflict")}
+    counted = Counter(one.result for one in answers)
     if isinstance(sent, RecordIn) and counted["conflict"]:
         raise Conflict("this key was used for another content", fix="use a new key, or mend the record with PATCH")
+    if isinstance(sent, RecordIn) and counted["refused"]:
+        loads.refuse(loads.Flaw(answers[0].field, answers[0].reason or "", answers[0].fix or ""))
     return Inserted(
         received=counted["received"],
         known=counted["known"],
         conflicts=counted["conflict"],
+        refused=counted["refused"],
         records=[Answer(**{name: getattr(one, name) for name in Answer.model_fields}) for one in answers],
     )
 

@@ -5,7 +5,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,10 +32,21 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """What became of a record that was sent: `received`, `known` (sent before, with its state now) or `conflict`.
+class Flaw:
+    """Why a record cannot even be kept: the field at fault (None: the whole record), what is wrong, what to do."""
 
-    A conflict has no id: its key belongs to another content. `ignored` are fields that mean nothing for a company.
+    field: str | None
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a record that was sent.
+
+    `received`, `known` (sent before, with its state now), `conflict` (its key belongs to another content) or `refused`
+    (it cannot be kept: field, reason and fix say why). The last two have no id. `ignored` are fields that mean nothing
+    for a company.
     """
 
     index: int
@@ -44,13 +56,15 @@ class Received:
     status: str | None = None
     reason: str | None = None
     ignored: tuple[str, ...] = ()
+    field: str | None = None
+    fix: str | None = None
 
 
 async def receive(
     db: AsyncConnection,
     sealer: Sealer,
     org_id: int,
-    records: Sequence[Record],
+    records: Sequence[Record | Flaw],
     *,
     source: str,
     playbook: str | None,
@@ -60,16 +74,22 @@ async def receive(
     """Keep the records for promotion and tell of each what became of it, in order.
 
     A record's own `key`, or the request's `idempotency_key`, makes it taken once: the same again is told what became of
-    it. Raises Conflict where the idempotency key was used for another content, and InvalidInput, with nothing taken,
-    where a value cannot be stored.
+    it, be it sent at the same moment. A record that is flawed, or holds a value that cannot be stored, is refused and
+    holds no other. Raises Conflict where the idempotency key was used for another content, and InvalidInput where
+    `source`, `playbook` or `idempotency_key` cannot be stored.
     """
     _refuse_unstorable({"source": source, "playbook": playbook, "Idempotency-Key": idempotency_key})
-    for n, record in enumerate(records):
-        _refuse_unstorable(record, f"records[{n}].")
-    if idempotency_key:
-        await _same_request(db, source, idempotency_key, len(records))
-    lines = [_line(sealer, org_id, n, record, idempotency_key) for n, record in enumerate(records)]
+    checked = [record if isinstance(record, Flaw) else _flaw_of(record) or record for record in records]
+    lines = [
+        _line(sealer, org_id, n, record, idempotency_key)
+        for n, record in enumerate(checked)
+        if not isinstance(record, Flaw)
+    ]
     keys = [line.key for line in lines if line.key]
+    if keys:
+        await execute(db, SQL["one_at_a_time"], org_id=org_id, source=source)
+    if idempotency_key:
+        await _same_request(db, source, idempotency_key, sum(line.own_key is None for line in lines))
     known = {row["load_key"]: row for row in await rows(db, SQL["known_keys"], source=source, keys=keys)}
     firsts: dict[str, _Line] = {}  # of this request, by key
     fresh = [line for line in lines if line.key is None or (line.key not in known and _is_first(firsts, line))]
@@ -85,14 +105,18 @@ async def receive(
         payloads=[line.payload for line in fresh],
     )
     ids = {line.index: row["id"] for line, row in zip(fresh, made, strict=True)}
-    answers = []
+    answers = [
+        Received(n, "refused", reason=flaw.reason, field=flaw.field, fix=flaw.fix)
+        for n, flaw in enumerate(checked)
+        if isinstance(flaw, Flaw)
+    ]
     for line in lines:
         before, first = known.get(line.key or ""), firsts.get(line.key or "", line)
         if line.index in ids:
             answers.append(
                 Received(line.index, "received", ids[line.index], line.own_key, "waiting", None, line.ignored)
             )
-        elif line.hash != (before["payload_hash"] if before else first.hash):
+        elif line.hash not in (before["hashes"] if before else (first.hash,)):
             if line.own_key is None:
                 raise Conflict("this Idempotency-Key was used for another content", fix="use a new key")
             reason = "this key was used for another content"
@@ -103,7 +127,7 @@ async def receive(
     if fresh:
         event = journey.Event("raw_loads_received", None, "intake", {"records": len(fresh), "source": source})
         await journey.announce(db, org_id, [event])
-    return answers
+    return sorted(answers, key=attrgetter("index"))
 
 
 async def listed(
@@ -199,14 +223,23 @@ def unstorable(value: Any, path: str = "") -> str | None:
     return None
 
 
-def _refuse_unstorable(record: Mapping[str, Any], where: str = "") -> None:
+def _flaw_of(record: Mapping[str, Any]) -> Flaw | None:
     try:
         bad = unstorable(record)
     except RecursionError:
-        raise InvalidInput(f"{where or 'the record '}is nested too deeply", fix="send plain values") from None
-    if bad:
-        errors = [{"field": where + bad, "reason": UNSTORABLE}]
-        raise InvalidInput(f"{where}{bad} {UNSTORABLE}", fix=UNSTORABLE_FIX, errors=errors)
+        return Flaw(None, "is nested too deeply", "send plain values")
+    return Flaw(bad, UNSTORABLE, UNSTORABLE_FIX) if bad else None
+
+
+def refuse(flaw: Flaw) -> NoReturn:
+    """Raise InvalidInput for a record that came alone."""
+    errors = [{"field": flaw.field, "reason": flaw.reason}] if flaw.field else []
+    raise InvalidInput(f"{flaw.field or 'the record'} {flaw.reason}", fix=flaw.fix, errors=errors)
+
+
+def _refuse_unstorable(record: Mapping[str, Any]) -> None:
+    if flaw := _flaw_of(record):
+        refuse(flaw)
 
 
 @dataclass(frozen=True, slots=True)

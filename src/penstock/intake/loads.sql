@@ -1,14 +1,17 @@
 -- Rows that come by POST, or by hand through intake.raw_loads, on their way to companies and people.
 
+-- name: one_at_a_time
+-- Requests with keys of one source go one after the other: which was first must be plain before the other looks.
+select pg_advisory_xact_lock(hashtextextended('intake.receive:' || cast(:source as text), cast(:org_id as int)));
+
 -- name: known_keys
-select load_key, id, payload_hash, status from app.raw_loads where source = :source and load_key = any(cast(:keys as text[]));
+select load_key, id, array[payload_hash, mended_hash] as hashes, status from app.raw_loads where source = :source and load_key = any(cast(:keys as text[]));
 
 -- name: of_request
 -- How many records the request with this idempotency key had.
 select count(*) from app.raw_loads where source = :source and starts_with(load_key, cast(:prefix as text));
 
 -- name: receive
--- Another request may bring the same keys at the same moment: then theirs stand, and this one is tried again.
 insert into app.raw_loads (org_id, source, playbook, load_key, payload_hash, payload, actor, created_at, updated_at)
 select cast(:org_id as int), :source, :playbook, n.key, n.hash, n.payload, :actor, app.now(), app.now()
   from unnest(cast(:keys as text[]), cast(:hashes as text[]), cast(:payloads as text[])) with ordinality n(key, hash, payload, at)
@@ -55,7 +58,7 @@ select id, source, playbook, load_key, status, field, reason, fix, outcome, comp
 select id, source, playbook, load_key, status, field, reason, fix, outcome, company_id, contact_id, created_at, updated_at, promoted_at, payload from app.raw_loads where id = :id for update;
 
 -- name: mend
-update app.raw_loads set payload = :payload, payload_hash = :hash, status = 'waiting', field = null, reason = null, fix = null where id = :id;
+update app.raw_loads set payload = :payload, mended_hash = :hash, status = 'waiting', field = null, reason = null, fix = null where id = :id;
 
 -- name: drop
 update app.raw_loads set status = 'dropped' where id = :id;

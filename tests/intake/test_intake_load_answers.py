@@ -1,0 +1,101 @@
+"""What a sender of records is told: row by row, at the same moment too, and of records that are past promotion."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from test_intake_loads import ACME, JANE, ask
+from test_intake_loads import client as client  # the fixture
+
+from penstock.core.context import Context
+from penstock.intake import load_endpoints, loads
+from penstock.intake.promotion import pump
+
+KEYED = [{"company_name": f"Mill {n}", "key": f"crm-{n}"} for n in range(60)]
+
+
+async def send(client: httpx.AsyncClient, body: Any, **headers: str) -> dict[str, Any]:
+    answer = await client.post("/insert", json=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize("by", ["keys", "an Idempotency-Key"])
+async def test_the_same_records_sent_at_one_moment_are_taken_once_and_known_to_the_others(
+    ctx: Context, client: httpx.AsyncClient, by: str
+) -> None:
+    sent = KEYED if by == "keys" else [{**one, "key": None} for one in KEYED]
+    headers = {} if by == "keys" else {"Idempotency-Key": "batch-9"}
+    extra = [{"company_name": f"Own {n}", "key": f"own-{n}"} for n in range(8)]  # one key of each request is its own
+    told = await asyncio.gather(
+        *(send(client, {"records": [*(sent if n % 2 else sent[::-1]), extra[n]] if by == "keys" else sent}, **headers)
+          for n in ((1, 3, 5, 7) if by != "keys" else range(8)))
+    )  # fmt: skip
+    assert [one["conflicts"] for one in told] == [0] * len(told)
+    assert sum(one["received"] for one in told) == len(KEYED) + (8 if by == "keys" else 0)
+    ids = {frozenset(row["id"] for row in one["records"][: len(KEYED)]) for one in told}
+    assert len(ids) == 1
+    (kept,) = await ask(ctx, "select count(*) as n from app.raw_loads")
+    assert kept["n"] == sum(one["received"] for one in told)
+
+
+async def test_a_request_with_some_keys_of_its_own_is_retried_under_its_idempotency_key(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {"records": [ACME, {"company_name": "Beta", "key": "b"}]}
+    first, again = [await send(client, body, **{"Idempotency-Key": "batch-8"}) for _ in range(2)]
+    assert (first["received"], again["known"]) == (2, 2)
+
+
+BAD: list[tuple[Any, str | None, str]] = [
+    ({"company_name": ["x"]}, "company_name", "is not a plain value"),
+    ({"company_name": {"a": 1}}, "company_name", "is not a plain value"),
+    ("Acme", None, "is not an object"),
+    (None, None, "is not an object"),
+    ({**ACME, "key": 7}, "key", "is not text"),
+    ({**ACME, "key": "k" * 201}, "key", "has more than 200 characters"),
+    ({**ACME, "key": "k\x00"}, "key", loads.UNSTORABLE),
+    ({"company_name": "Nul\x00 Inc"}, "company_name", loads.UNSTORABLE),
+    ({**ACME, "people": "Jane"}, "people", "is not a list"),
+    ({**ACME, "people": [JANE, "Jane"]}, "people[1]", "is not an object"),
+    ({**ACME, "people": [{"full_name": ["x"]}]}, "people[0].full_name", "is not a plain value"),
+]
+
+
+async def test_a_badly_formed_record_is_refused_alone(ctx: Context, client: httpx.AsyncClient) -> None:
+    good = [{"company_name": "First"}, {"company_name": "Last"}]
+    for headers in ({}, {"Idempotency-Key": "batch-1"}, {"Idempotency-Key": "batch-1"}):
+        told = await send(client, {"records": [good[0], *(record for record, _, _ in BAD), good[1]]}, **headers)
+        assert (told["received"] + told["known"], told["refused"], told["conflicts"]) == (2, len(BAD), 0)
+        assert [one["index"] for one in told["records"]] == list(range(len(BAD) + 2))
+        refused = told["records"][1:-1]
+        assert [(one["field"], one["reason"]) for one in refused] == [(field, reason) for _, field, reason in BAD]
+        assert {one["result"] for one in refused} == {"refused"}
+        assert all(one["fix"] and one["id"] is None for one in refused)
+    (kept,) = await ask(ctx, "select count(*) as n from app.raw_loads")
+    assert kept["n"] == 4
+    for record, _, _ in BAD:  # alone, the request is the record
+        if isinstance(record, dict):
+            answer = await client.post("/insert", json=record)
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+
+
+async def test_the_shape_of_a_record_stays_described(client: httpx.AsyncClient) -> None:
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert schemas["RecordsIn"]["properties"]["records"]["items"] == {"$ref": "#/components/schemas/RecordIn"}
+    assert schemas["RecordIn"]["properties"]["key"]["anyOf"][0]["maxLength"] == load_endpoints.MAX_KEY
+
+
+async def test_a_mended_record_is_known_by_what_was_sent_and_by_what_it_is_now(
+    ctx: Context, client: httpx.AsyncClient
+) -> None:
+    sent = {**ACME, "renewal_month": 13, "key": "crm-1"}
+    (first,) = (await send(client, sent))["records"]
+    await pump(ctx, 1)
+    assert (await client.patch(f"/insert/{first['id']}", json={"renewal_month": 7})).status_code == 200
+    for body in (sent, {**sent, "renewal_month": 7}):
+        (told,) = (await send(client, body))["records"]
+        assert (told["result"], told["id"]) == ("known", first["id"])
+    assert (await client.post("/insert", json={**sent, "renewal_month": 8})).status_code == 409
