@@ -35,6 +35,16 @@ async def test_a_broker_works_on_own_leads_over_http_and_on_no_others(
     assert done.status_code == 404
     done = await client.patch(f"/v1/follow_ups/{task}", json={"state": "done"}, headers=bea)
     assert (done.status_code, done.json()["state"]) == (200, "done")
+    again = await client.patch(f"/v1/follow_ups/{task}", json={"state": "done"}, headers=bea)
+    assert (again.status_code, bool(again.json()["fix"])) == (409, True)
+    later = {"due_at": (START + timedelta(days=2)).isoformat()}
+    shut = await client.patch(f"/v1/follow_ups/{task}", json=later, headers=bea)
+    assert shut.status_code == 409 and "open" in shut.json()["fix"]
+    reopened = await client.patch(f"/v1/follow_ups/{task}", json={"state": "open", **later}, headers=bea)
+    assert (reopened.status_code, reopened.json()["state"]) == (200, "open")
+    assert reopened.json()["due_at"].startswith("2026-12-02")
+    both = await client.patch(f"/v1/follow_ups/{task}", json={"state": "done", **later}, headers=bea)
+    assert both.status_code == 409, "what is done has no other day"
     moved = await post(f"/v1/leads/{mine}/stage", {"stage": "CLOSED_LOST", "reason": "sold"})
     assert moved.json() == {"from": "new", "to": "lost"}
     back = await post(f"/v1/leads/{mine}/stage", {"stage": "QUALIFIED", "reason": "  "})

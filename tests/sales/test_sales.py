@@ -90,10 +90,17 @@ async def test_a_follow_up_falls_due_is_postponed_done_and_opened_again(ctx: Con
             await sales.postpone(db, 1, soon, START + timedelta(days=2), actor="me")
             assert await sales.follow_ups(ctx, db, 1, due_only=True) == []
             await sales.close_follow_up(db, 1, soon, state="done", actor="me")
-            with pytest.raises(NotFound, match="done already"):
+            with pytest.raises(Conflict, match="done already"):
                 await sales.close_follow_up(db, 1, soon, state="done", actor="me")
-            with pytest.raises(NotFound):
+            with pytest.raises(Conflict, match="is done") as shut:
                 await sales.postpone(db, 1, soon, START + timedelta(days=3), actor="me")
+            assert "open" in str(shut.value.fix)
+            for attempt in (
+                sales.close_follow_up(db, 1, 999, state="done", actor="me"),
+                sales.postpone(db, 1, 999, START + timedelta(days=3), actor="me"),
+            ):
+                with pytest.raises(NotFound):
+                    await attempt
             await sales.close_follow_up(db, 1, soon, state="open", actor="me")
             (again,) = await sales.follow_ups(ctx, db, 1)
             assert (again["closed_at"], again["closed_by"]) == (None, None)

@@ -191,16 +191,16 @@ async def list_follow_ups(
 
 @router.patch("/v1/follow_ups/{task_id}")
 async def change_follow_up(task_id: Number, change: FollowUpChange, caller: Writer) -> FollowUpShown:
-    """Close a follow-up, open it again, or move it to another day."""
+    """Close a follow-up, open it again, or move it to another day. Both at once: it is opened, then moved."""
     if not await service.follow_ups(caller.ctx, caller.db, caller.org_id, state=None, task=task_id):
         raise NotFound("There is no such follow-up.")
     async with caller.ctx.db.tenant(caller.org_id) as db:
-        if change.due_at is not None:
-            await service.postpone(db, caller.org_id, task_id, change.due_at, actor=caller.who.actor)
         if change.state is not None:
             await service.close_follow_up(
                 db, caller.org_id, task_id, state=change.state, actor=caller.who.actor, reason=change.reason
             )
+        if change.due_at is not None:
+            await service.postpone(db, caller.org_id, task_id, change.due_at, actor=caller.who.actor)
         (line,) = await service.follow_ups(caller.ctx, db, caller.org_id, state=None, task=task_id)
     return FollowUpShown(**line)
 

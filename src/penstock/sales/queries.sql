@@ -48,6 +48,9 @@ update app.tasks set state = :state, closed_at = case when :state = 'open' then 
  where org_id = cast(:org_id as int) and id = cast(:id as bigint) and channel = 'follow_up' and state <> :state
 returning lead_id;
 
+-- name: follow_up_state
+select state from app.tasks where org_id = cast(:org_id as int) and id = cast(:id as bigint) and channel = 'follow_up';
+
 -- name: postpone
 update app.tasks set due_at = cast(:due_at as timestamptz) where org_id = cast(:org_id as int) and id = cast(:id as bigint) and channel = 'follow_up' and state = 'open' returning lead_id;
 

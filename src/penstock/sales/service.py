@@ -179,21 +179,31 @@ async def follow_ups(
 async def close_follow_up(
     db: AsyncConnection, org_id: int, task: int, *, state: str, actor: str, reason: str | None = None
 ) -> None:
-    """Done, skipped, or open again. Raises NotFound for no such task, or one that stands so already."""
+    """Done, skipped, or open again. Raises NotFound for no such follow-up, Conflict for one that stands so already."""
     why = keepable("reason", reason)
     lead_id = await scalar(db, SQL["close_follow_up"], org_id=org_id, id=task, state=state, actor=actor, reason=why)
     if lead_id is None:
-        raise NotFound(f"There is no such follow-up, or it is {state} already.")
+        await _must_be_one(db, org_id, task)
+        raise Conflict(f"The follow-up is {state} already.", fix="give another state, or none")
     await _tell(db, org_id, "follow_up_closed", lead_id, {"task": task, "state": state, "by": actor})
 
 
 async def postpone(db: AsyncConnection, org_id: int, task: int, due_at: datetime, *, actor: str) -> None:
-    """Another day. Raises NotFound where no such follow-up is open."""
+    """Another day. Raises NotFound for no such follow-up, Conflict for one that is not open."""
     _check_due(due_at)
     lead_id = await scalar(db, SQL["postpone"], org_id=org_id, id=task, due_at=due_at)
     if lead_id is None:
-        raise NotFound("No such follow-up is open.")
+        state = await _must_be_one(db, org_id, task)
+        raise Conflict(f"The follow-up is {state}.", fix="open it again first, or at once: state open with due_at")
     await _audit(db, org_id, actor, "changed", "task", str(task), {"due_at": due_at.isoformat()})
+
+
+async def _must_be_one(db: AsyncConnection, org_id: int, task: int) -> str:
+    """The state of a follow-up. Raises NotFound."""
+    state: str | None = await scalar(db, SQL["follow_up_state"], org_id=org_id, id=task)
+    if state is None:
+        raise NotFound("There is no such follow-up.")
+    return state
 
 
 def stage_named(word: str) -> str:
