@@ -1,6 +1,7 @@
 """What a sender of records is told: row by row, at the same moment too, and of records that are past promotion."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -9,8 +10,9 @@ from test_intake_loads import ACME, JANE, ask
 from test_intake_loads import client as client  # the fixture
 
 from penstock.core.context import Context
+from penstock.core.db import rows
 from penstock.intake import load_endpoints, loads
-from penstock.intake.promotion import pump
+from penstock.intake.promotion import execute_pipeline, pump
 
 KEYED = [{"company_name": f"Mill {n}", "key": f"crm-{n}"} for n in range(60)]
 
@@ -99,3 +101,51 @@ async def test_a_mended_record_is_known_by_what_was_sent_and_by_what_it_is_now(
         (told,) = (await send(client, body))["records"]
         assert (told["result"], told["id"]) == ("known", first["id"])
     assert (await client.post("/insert", json={**sent, "renewal_month": 8})).status_code == 409
+
+
+async def execute(client: httpx.AsyncClient, ids: list[int], **more: Any) -> dict[str, Any]:
+    answer = await client.post("/pipeline/execute", json={"load_ids": ids, **more})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return {name: value for name, value in found.items() if value and name != "dry_run"}
+
+
+async def test_named_records_are_told_of_though_a_worker_or_an_earlier_run_dealt_with_them(
+    ctx: Context, client: httpx.AsyncClient
+) -> None:
+    sent = [
+        ACME | {"people": [JANE]},
+        {**ACME, "employees": 5},
+        {"company_name": "Beta", "renewal_month": 13},
+        {"x": 1},
+    ]
+    done, again, bad, dropped = [one["id"] for one in (await send(client, {"records": sent}))["records"]]
+    await client.delete(f"/insert/{dropped}")
+    await pump(ctx, 1)
+    told = await execute(client, [done, again, bad, dropped, 99999])
+    company, jane = (await ask(ctx, "select company_id, contact_id from app.raw_loads where id = :id", id=done))[
+        0
+    ].values()
+    assert told["promoted"] == [
+        {"id": done, "outcome": "inserted", "company_id": company, "contact_id": jane},
+        {"id": again, "outcome": "duplicate", "company_id": company, "contact_id": None},
+    ]
+    assert [one["id"] for one in told["rejected"]] == [bad]
+    assert (told["dropped"], told["unknown"]) == ([dropped], [99999])
+    assert (await execute(client, [bad], dry_run=True))["rejected"][0]["field"] == "renewal_month"
+
+
+async def test_records_that_a_worker_has_just_now_are_in_progress(ctx: Context, client: httpx.AsyncClient) -> None:
+    ids = [one["id"] for one in (await send(client, {"records": KEYED[:3]}))["records"]]
+    async with ctx.db.tenant(1) as db:
+        await rows(db, loads.SQL["claim"], ids=ids[:2])
+        assert await execute(client, ids) == {"inserted": ids[2:], "in_progress": ids[:2]}
+    everything = await execute_pipeline(ctx, 1, None)
+    assert (everything.inserted, everything.in_progress) == (ids[:2], [])
+
+
+async def test_a_run_beside_workers_tells_of_every_record_once(ctx: Context, client: httpx.AsyncClient) -> None:
+    ids = [one["id"] for one in (await send(client, {"records": KEYED}))["records"]]
+    told, *_ = await asyncio.gather(execute(client, ids), pump(ctx, 1), pump(ctx, 1))
+    found = [one["id"] if isinstance(one, dict) else one for value in told.values() for one in value]
+    assert sorted(found) == ids, json.dumps(told)

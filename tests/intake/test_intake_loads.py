@@ -397,6 +397,7 @@ def test_the_command_line_lists_shows_mends_and_promotes(
     run("mend", str(first), "renewal_month=6")
     run("drop", str(second), "--reason", "no name")
     assert json.loads(run("promote", "--json"))["inserted"] == [first]
+    assert "promoted already" in run("promote", str(first), str(second))
     assert {row["status"] for row in json.loads(run("list", "--json"))} == {"promoted", "dropped"}
     assert "there is no raw load 99" in CliRunner().invoke(app, ["intake", "show", "99"]).stderr
     for words, told in {

@@ -80,6 +80,8 @@ async def promote(
         counted = [
             (name, len(getattr(done, name))) for name in ("inserted", "updated", "duplicate", "rejected", "failed")
         ]
+        others = ("promoted already", len(done.promoted)), ("dropped", len(done.dropped))
+        counted += [line for line in (*others, ("in progress", len(done.in_progress))) if line[1]]
         answers.print(table("Dry run" if dry_run else "Promoted", ["outcome", "records"], counted, right=["records"]))
         refused = [(one.id, one.field, one.reason, one.fix) for one in done.rejected]
         if refused:

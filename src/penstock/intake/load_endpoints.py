@@ -74,7 +74,7 @@ class RecordIn(BaseModel):
     people: list[PersonIn] | None = None
 
 
-# What is wrong, by pydantic's word for it, and what to do. Of a value of several plain types the first one's word counts.
+# What is wrong, by pydantic's word for it, and what to do. Where several plain types would do, the first word counts.
 _PLAIN: Final = frozenset({"str", "int", "float", "bool"})
 _NO_OBJECT: Final = ("is not an object", "send an object with the fields by name")
 _FLAWS: Final = {
@@ -191,8 +191,20 @@ class RefusedLoad(BaseModel):
     fix: str
 
 
+class PromotedLoad(BaseModel):
+    """A record that was promoted without this request."""
+
+    id: int
+    outcome: str | None = Field(description="inserted, updated or duplicate")
+    company_id: int | None
+    contact_id: int | None
+
+
 class Executed(BaseModel):
-    """What became of the records, row by row. `failed` are not at fault: they are tried again by themselves."""
+    """What became of the records, row by row; each that was named stands in one of the lists.
+
+    `failed` are not at fault: they are tried again by themselves.
+    """
 
     dry_run: bool
     inserted: list[int]
@@ -200,6 +212,9 @@ class Executed(BaseModel):
     duplicate: list[int]
     rejected: list[RefusedLoad]
     failed: list[int]
+    promoted: list[PromotedLoad] = Field([], description="promoted before, or by a worker meanwhile")
+    dropped: list[int] = Field([], description="given up: send a new record")
+    in_progress: list[int] = Field([], description="a worker has them just now: ask again")
     unknown: list[int] = Field([], description="ids of no record")
 
 
@@ -290,7 +305,18 @@ async def drop_load(load_id: LoadId, caller: MayLoad) -> None:
 def _executed(done: Promoted, dry_run: bool) -> Executed:
     rejected = [RefusedLoad(id=one.id, field=one.field, reason=one.reason, fix=one.fix) for one in done.rejected]
     told = {name: getattr(done, name) for name in ("inserted", "updated", "duplicate", "failed", "unknown")}
-    return Executed(dry_run=dry_run, rejected=rejected, **told)
+    promoted = [
+        PromotedLoad(id=one.id, outcome=one.outcome, company_id=one.company_id, contact_id=one.contact_id)
+        for one in done.promoted
+    ]
+    return Executed(
+        dry_run=dry_run,
+        rejected=rejected,
+        promoted=promoted,
+        dropped=done.dropped,
+        in_progress=done.in_progress,
+        **told,
+    )
 
 
 def _shown(row: Any) -> Load:

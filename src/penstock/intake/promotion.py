@@ -40,15 +40,28 @@ class Refused:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A record that was promoted before, or by another worker meanwhile."""
+
+    id: int
+    outcome: str | None
+    company_id: int | None
+    contact_id: int | None
+
+
 @dataclass(slots=True)
 class Promoted:
-    """What became of the records of a run, by id."""
+    """What became of the records of a run, by id; each that was named stands in one of the lists."""
 
     inserted: list[int] = field(default_factory=list)
     updated: list[int] = field(default_factory=list)
     duplicate: list[int] = field(default_factory=list)
     rejected: list[Refused] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)  # our fault: they wait in the DLQ
+    promoted: list[Before] = field(default_factory=list)  # not by this run
+    dropped: list[int] = field(default_factory=list)
+    in_progress: list[int] = field(default_factory=list)  # another worker has them
     unknown: list[int] = field(default_factory=list)  # named, but there is no such record
 
     def add(self, other: "Promoted") -> None:
@@ -58,8 +71,13 @@ class Promoted:
 
     @property
     def count(self) -> int:
-        """How many records were dealt with."""
-        return sum(len(getattr(self, name)) for name in self.__slots__ if name != "unknown")
+        """How many records the run dealt with."""
+        return sum(len(getattr(self, name)) for name in ("inserted", "updated", "duplicate", "rejected", "failed"))
+
+    def tells_of(self) -> set[int]:
+        """The records that stand in one of the lists."""
+        ids = {one for name in ("inserted", "updated", "duplicate", "failed", "unknown") for one in getattr(self, name)}
+        return ids | {one.id for one in self.rejected}
 
 
 class _DryRun(Exception):
@@ -81,7 +99,10 @@ async def pump(ctx: Context, org_id: int) -> int:
 
 
 async def execute_pipeline(ctx: Context, org_id: int, ids: Sequence[int] | None, *, dry_run: bool = False) -> Promoted:
-    """Promote now the records named (refused ones are tried again), or all that wait; a dry run only tells."""
+    """Promote now the records named (refused ones are tried again), or all that wait; a dry run only tells.
+
+    Of those that were past promotion, or in another worker's hands, it is told how they stand in the end.
+    """
     total = Promoted()
     async with ctx.db.tenant(org_id) as db:
         if ids:
@@ -92,7 +113,24 @@ async def execute_pipeline(ctx: Context, org_id: int, ids: Sequence[int] | None,
         waiting = [row["id"] for row in await rows(db, SQL["waiting"], ids=list(ids) if ids else None, limit=1_000_000)]
     for start in range(0, len(waiting), BATCH):
         total.add(await promote(ctx, org_id, waiting[start : start + BATCH], dry_run=dry_run))
+    others = {*(ids or waiting)} - total.tells_of()
+    if others:
+        async with ctx.db.tenant(org_id) as db:
+            for row in await rows(db, SQL["listing"], ids=sorted(others), status=None, after=0, limit=len(others)):
+                _tell_state(total, row)
     return total
+
+
+def _tell_state(total: Promoted, row: RowMapping) -> None:
+    match row["status"]:
+        case "promoted":
+            total.promoted.append(Before(row["id"], row["outcome"], row["company_id"], row["contact_id"]))
+        case "rejected":
+            total.rejected.append(Refused(row["id"], row["field"], row["reason"], row["fix"]))
+        case "dropped":
+            total.dropped.append(row["id"])
+        case _:
+            total.in_progress.append(row["id"])
 
 
 async def promote(ctx: Context, org_id: int, ids: Sequence[int], *, dry_run: bool = False) -> Promoted:
