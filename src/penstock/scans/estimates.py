@@ -247,7 +247,7 @@ def _notes(
         found.append(f"the limit of ${reached_cents / 100:,.2f} on search and leads is what ends it")
     if not len(places) and not at_vendor:
         found.append("no places are known here: import a file of them, or search for them")
-    if not permits:
+    if not permits and not places.feel_permits:
         found.append("no permits are known here: without them no place has neighbours to score it by")
     if len(places) and not places.scored:
         found.append("nothing is scored here yet: how many leads to expect nobody can tell")

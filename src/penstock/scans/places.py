@@ -17,7 +17,9 @@ from penstock.playbook import Playbook
 from penstock.scans.areas import Area
 
 SQL = load(__package__)
-PLACE: Final = np.dtype([("id", ">i8"), ("lat", ">f8"), ("lng", ">f8"), ("score", ">i2"), ("why", ">i2")])
+PLACE: Final = np.dtype(
+    [("id", ">i8"), ("lat", ">f8"), ("lng", ">f8"), ("score", ">i2"), ("felt", ">i2"), ("why", ">i2")]
+)
 # A row of binary COPY: how many fields, then each with its length before it; a header before all, a mark after.
 _ROW: Final = np.dtype(
     [("fields", ">i2")]
@@ -74,6 +76,11 @@ class Places:
     def scored(self) -> int:
         """How many have a score."""
         return int((self.rows["score"] >= 0).sum())
+
+    @property
+    def feel_permits(self) -> bool:
+        """Whether any of them was scored by a permit next door, be it beyond the edge of the area."""
+        return bool((self.rows["felt"] > 0).any())
 
     def share_from(self, score: int) -> float | None:
         """Which part of the scored ones has at least that score; None where none is scored."""

@@ -1,6 +1,7 @@
 -- name: places
 -- The places of an area (one of three ways to say it; a drawn one as boxes of the grid that do not overlap), each with its score and why it is, or is not, to become a lead: see places.Why.
--- Each is looked up by key: tables that grew a moment ago have no statistics, and a join would be guessed wrong.
+-- Each is looked up by key: tables that grew a moment ago have no statistics, and a join would be guessed wrong;
+-- the order and the offset have each row of the grid looked up in its index.
 with area as (
   select p.* from app.properties p
    where cast(:kind as text) = 'city' and p.org_id = cast(:org_id as int) and p.merged_into is null and p.state = cast(:state as text) and upper(p.city) = any(cast(:cities as text[]))
@@ -11,10 +12,12 @@ with area as (
   select p.* from unnest(cast(:south as bigint[]), cast(:north as bigint[]), cast(:west as bigint[]), cast(:east as bigint[])) x(south, north, west, east)
          cross join lateral generate_series(x.south, x.north) r cross join lateral (
          select p.* from app.properties p
-          where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell is not null and p.grid_cell between r * 72000 + x.west and r * 72000 + x.east) p
+          where p.org_id = cast(:org_id as int) and p.merged_into is null and p.grid_cell is not null and p.grid_cell between r * 72000 + x.west and r * 72000 + x.east
+          order by p.grid_cell offset 0) p
    where cast(:kind as text) = 'custom_area'
 )
 select a.id, coalesce(a.lat, 'NaN') as lat, coalesce(a.lng, 'NaN') as lng, coalesce(s.total_urgency_score, cast(-1 as smallint)) as score,
+       cast(cast(coalesce(s.permits_within_quarter_mile > 0 or s.same_subdivision_permits > 0, false) as int) as smallint) as felt,
        cast(case when l.area_scan_id = cast(:scan_id as bigint) then 1
                  when l.assigned_broker_id = cast(:broker_id as uuid) then 2
                  when l.id is not null then 3
@@ -24,22 +27,41 @@ select a.id, coalesce(a.lat, 'NaN') as lat, coalesce(a.lng, 'NaN') as lng, coale
                  when c.is_deceased or c.is_litigator or exists (select 1 from app.suppressed_contacts b where b.org_id = a.org_id and b.contact_id = a.owner_contact_id) then 7
                  else 0 end as smallint) as why
   from area a
-  left join lateral (select s.property_id, s.total_urgency_score from app.property_scores s where s.org_id = a.org_id and s.playbook = cast(:playbook as text) and s.property_id = a.id limit 1) s on true
+  left join lateral (select s.property_id, s.total_urgency_score, s.permits_within_quarter_mile, s.same_subdivision_permits from app.property_scores s where s.org_id = a.org_id and s.playbook = cast(:playbook as text) and s.property_id = a.id limit 1) s on true
   left join lateral (select l.id, l.area_scan_id, l.assigned_broker_id from app.leads l where l.org_id = a.org_id and l.playbook = cast(:playbook as text) and l.property_id = a.id and l.merged_into is null limit 1) l on true
   left join lateral (select c.is_deceased, c.is_litigator from app.contacts c where c.org_id = a.org_id and c.id = a.owner_contact_id limit 1) c on true;
 
 -- name: permits
--- Permits of a kind of work in an area.
-select b.lat, b.lng from app.building_permits b
- where cast(:kind as text) = 'city' and b.org_id = cast(:org_id as int) and b.state = cast(:state as text) and upper(b.city) = any(cast(:cities as text[])) and b.work = any(cast(:works as text[]))
-union all
-select b.lat, b.lng from app.building_permits b
- where cast(:kind as text) = 'zip_code' and b.org_id = cast(:org_id as int) and b.postal_code = cast(:postal_code as text) and b.work = any(cast(:works as text[]))
+-- Permits of a kind of work in an area. Of a city or a ZIP code: those that say so, those of its places, and of those that say nothing
+-- and have no place those in the cells of the grid where it has places.
+with place as (
+  select p.id, p.grid_cell from app.properties p
+   where cast(:kind as text) = 'city' and p.org_id = cast(:org_id as int) and p.merged_into is null and p.state = cast(:state as text) and upper(p.city) = any(cast(:cities as text[]))
+  union all
+  select p.id, p.grid_cell from app.properties p
+   where cast(:kind as text) = 'zip_code' and p.org_id = cast(:org_id as int) and p.merged_into is null and p.postal_code = cast(:postal_code as text)
+), said as (
+  select b.id, b.lat, b.lng from app.building_permits b
+   where cast(:kind as text) = 'city' and b.org_id = cast(:org_id as int) and b.state = cast(:state as text) and upper(b.city) = any(cast(:cities as text[])) and b.work = any(cast(:works as text[]))
+  union all
+  select b.id, b.lat, b.lng from app.building_permits b
+   where cast(:kind as text) = 'zip_code' and b.org_id = cast(:org_id as int) and b.postal_code = cast(:postal_code as text) and b.work = any(cast(:works as text[]))
+  union
+  select b.id, b.lat, b.lng from place p cross join lateral (
+         select b.id, b.lat, b.lng from app.building_permits b where b.org_id = cast(:org_id as int) and b.property_id = p.id and b.work = any(cast(:works as text[])) order by b.property_id offset 0) b
+  union
+  select b.id, b.lat, b.lng from (select distinct grid_cell from place where grid_cell is not null) c cross join lateral (
+         select b.id, b.lat, b.lng from app.building_permits b
+          where b.org_id = cast(:org_id as int) and b.grid_cell = c.grid_cell and b.property_id is null and b.work = any(cast(:works as text[])) and case cast(:kind as text) when 'city' then b.city else b.postal_code end is null
+          order by b.grid_cell offset 0) b
+)
+select b.lat, b.lng from said b
 union all
 select b.lat, b.lng from unnest(cast(:south as bigint[]), cast(:north as bigint[]), cast(:west as bigint[]), cast(:east as bigint[])) x(south, north, west, east)
        cross join lateral generate_series(x.south, x.north) r cross join lateral (
        select b.lat, b.lng from app.building_permits b
-        where b.org_id = cast(:org_id as int) and b.grid_cell is not null and b.work = any(cast(:works as text[])) and b.grid_cell between r * 72000 + x.west and r * 72000 + x.east) b
+        where b.org_id = cast(:org_id as int) and b.grid_cell is not null and b.work = any(cast(:works as text[])) and b.grid_cell between r * 72000 + x.west and r * 72000 + x.east
+        order by b.grid_cell offset 0) b
  where cast(:kind as text) = 'custom_area';
 
 -- name: broker
