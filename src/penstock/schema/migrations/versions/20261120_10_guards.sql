@@ -188,12 +188,11 @@ payload_hash: hash of the payload as it was sent: the same key with another cont
 mended_hash: hash of the payload as it was last mended; sent under the key, that is known too
 $$);
 
--- Scores: parts and total are 0 to 100, codes are those that have a word. One expression, for they are written a million at a time.
+-- Scores: parts, total and damage are 0 to 100, codes are those that have a word. One short expression: they are written a million at a time.
 alter table app.property_scores add constraint scores_and_codes_make_sense check (
   least(contagion_score, age_match_score, financial_score, visual_score, total_urgency_score, tier, confidence, action, known) >= 0
-  and greatest(contagion_score, age_match_score, financial_score, visual_score, total_urgency_score) <= 100 and greatest(tier, confidence) <= 2 and action <= 4 and known <= 15
-  and least(permits_within_100ft, permits_within_500ft, permits_within_quarter_mile, same_subdivision_permits) >= 0 and least(roof_age_years, age_difference_years) >= -1
-  and nearest_permit_ft >= 0 and (damage between 0 and 100 or damage = 'NaN') and life_left_years >= 0);
+  and greatest(contagion_score, age_match_score, financial_score, visual_score, total_urgency_score) <= 100
+  and greatest(tier, confidence) <= 2 and action <= 4 and known <= 15 and (damage between 0 and 100 or damage = 'NaN'));
 
 -- Imagery: what a stand-in made up carries nobody's licence.
 update app.roof_images set license = null, taken_on = null where status = 'synthetic';
