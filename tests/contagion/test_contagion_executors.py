@@ -170,14 +170,17 @@ def test_the_order_of_the_places_is_kept_however_they_lie(v: Village, members: l
     ground = measuring.ground_of(rules, EPOCH + timedelta(days=AS_OF), field_of(v), v.permits, clusters)
     places = Places(v.properties, unknown_facts(len(v.properties)), np.arange(len(v.properties)))
 
-    async def given() -> list[Rows]:
+    async def given() -> list[list[Rows]]:
         with ThreadPoolExecutor(3) as pool:
-            return [fresh.copy() async for fresh in measuring.in_order(ground, places, pool)]
+            ways = [measuring.in_order(ground, places, each) for each in (None, pool)]
+            return [[fresh.copy() async for fresh in way] for way in ways]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measuring, "by_cell", partial(by_cell, resolution=11))
         patch.setattr(measuring, "CHUNK", 5)
         patch.setattr(measuring, "AHEAD", 7)
-        chunks = asyncio.run(given())
-    assert b"".join(each.tobytes() for each in chunks) == measuring.measured(ground, places).tobytes()
-    assert all(len(each) == 5 for each in chunks[:-1])
+        patch.setattr(measuring, "BLOCKS", 2)
+        ways = asyncio.run(given())
+    for chunks in ways:
+        assert b"".join(each.tobytes() for each in chunks) == measuring.measured(ground, places).tobytes()
+        assert all(len(each) == 5 for each in chunks[:-1])
