@@ -158,3 +158,22 @@ async def test_a_customer_with_a_history_is_not_removed_and_the_answer_says_what
 ) -> None:
     answer = await client.delete(f"/v1/brokers/{BROKER_ID}", headers=cast.headers("Ada"))
     assert (answer.status_code, answer.json()["fix"]) == (409, "set is_active to false"), answer.text
+
+
+async def test_a_permit_is_shown_as_filed_and_with_our_kind_of_work(cast: Cast, client: httpx.AsyncClient) -> None:
+    ada = cast.headers("Ada")
+    await client.post("/v1/permits/import", content=sheet(line()).getvalue(), headers=ada)
+    listed = await client.get("/v1/territory/building_permits", params={"work": "reroof"}, headers=ada)
+    assert [item["permit_type"] for item in listed.json()["items"]] == ["Building Residential - Roofing / Siding"]
+
+
+async def test_the_timeline_says_who_did_what(cast: Cast, client: httpx.AsyncClient) -> None:
+    lead = cast.leads["Bea's"]
+    for actor, tag in (("Ada", "one"), ("Bea", "two"), ("key:writer", "three")):
+        tagged = await client.post(f"/v1/leads/{lead}/tags", json={"add": [tag]}, headers=cast.headers(actor))
+        assert tagged.status_code == 200, tagged.text
+    await client.post(f"/v1/leads/{lead}/notes", json={"text": "Called back."}, headers=cast.headers("Bea"))
+    listed = await client.get(f"/v1/territory/lead_activities?lead_id={lead}", headers=cast.headers("Ada"))
+    by = [(item["activity_type"], item["user_id"]) for item in listed.json()["items"]]
+    ada, bea = str(cast.users["Ada"]), str(BROKER_ID)
+    assert by == [("tags_changed", ada), ("tags_changed", bea), ("tags_changed", None), ("note_added", bea)]

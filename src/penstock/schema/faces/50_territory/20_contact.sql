@@ -1,9 +1,9 @@
 -- Sequences, calls, bookings, tasks, settings and books of a territory business.
 
 create view territory.lead_activities with (security_invoker = true) as
-select org_id, id, lead_id, cast(null as uuid) as user_id, activity_type, title, description, activity_metadata, success, error_message, created_at
+select org_id, id, lead_id, case when actor ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then cast(actor as uuid) end as user_id, activity_type, title, description, activity_metadata, success, error_message, created_at
   from app.lead_timeline;
-comment on view territory.lead_activities is 'The timeline of a lead: its diary and its notes (sealed).';
+comment on view territory.lead_activities is 'The timeline of a lead: its diary and its notes (sealed), and who of the people that sign in did it.';
 
 create view territory.sequences with (security_invoker = true) as
 select c.org_id, c.id, cast(null as uuid) as user_id, c.name, c.description, c.is_active, c.is_template,

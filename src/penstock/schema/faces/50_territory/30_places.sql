@@ -25,10 +25,10 @@ comment on view territory.properties is 'Places. The owner''s phone and email ar
 create view territory.building_permits with (security_invoker = true) as
 select b.org_id, b.id, b.address_line1 as address, substring(b.address_line1 from '^\S*\d\S*') as street_number, btrim(regexp_replace(b.address_line1, '^\S*\d\S*\s*', '')) as street_name, b.city, b.state, b.postal_code as zip_code,
        cast(b.lat as numeric(10, 8)) as latitude, cast(b.lng as numeric(11, 8)) as longitude, case when b.lat is not null then jsonb_build_object('type', 'Point', 'coordinates', jsonb_build_array(b.lng, b.lat)) end as geom,
-       b.permit_number, b.permit_date, b.work as permit_type, cast(b.value_cents / 100.0 as numeric(19, 2)) as permit_value, coalesce(c.name, b.contractor_name) as contractor_name, c.license_number as contractor_license, b.description as work_description,
-       d.name as subdivision_name, b.apn as parcel_id, b.source_url, b.scraped_at, b.verified, b.created_at, b.updated_at
+       b.permit_number, b.permit_date, b.type_raw as permit_type, cast(b.value_cents / 100.0 as numeric(19, 2)) as permit_value, coalesce(c.name, b.contractor_name) as contractor_name, c.license_number as contractor_license, b.description as work_description,
+       d.name as subdivision_name, b.apn as parcel_id, b.source_url, b.scraped_at, b.verified, b.created_at, b.updated_at, b.work
   from app.building_permits b left join app.contractors c on c.org_id = b.org_id and c.id = b.contractor_id left join app.subdivisions d on d.org_id = b.org_id and d.id = b.subdivision_id;
-comment on view territory.building_permits is 'Permits.';
+comment on view territory.building_permits is 'Permits: permit_type is the type as filed, work our kind of it.';
 
 create view territory.contagion_clusters with (security_invoker = true) as
 select k.org_id, k.id, k.city, k.state, k.subdivision_name, cast(k.center_lat as numeric(10, 8)) as center_latitude, cast(k.center_lng as numeric(11, 8)) as center_longitude,
