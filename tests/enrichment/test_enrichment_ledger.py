@@ -30,6 +30,7 @@ def question(key: str = "ada|100 example ave", **changes: Any) -> CallRequest:
             "request_key": key,
             "price_cents": Decimal(15),
             "fresh_days": 30,
+            "stage": "enrichment",
             "playbook": "equity",
             **changes,
         }

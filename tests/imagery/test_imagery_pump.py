@@ -62,6 +62,7 @@ async def test_every_due_lead_is_looked_at_once_and_its_live_words_reach_the_sco
     told = await sql(ctx, "select lead_id, details from app.pipeline_events where event_type = 'roof_assessed'")
     assert {row["lead_id"] for row in told} == set(leads.values())
 
+    assert {row["stage"] for row in await sql(ctx, "select stage from app.vendor_calls")} == {"imagery"}
     spent = (await sql(ctx, COST))[0]
     known = await truth(town)
     assert known["paid_twice"] == 0

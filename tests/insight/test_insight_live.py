@@ -25,9 +25,9 @@ async def run(ctx: Context, statement: str, org_id: int = 1, **params: Any) -> N
 
 
 BUY = """
-insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, status, price_cents, cost_cents,
-                              lead_id, found, reserved_at, answered_at)
-values (1, :vendor, :operation, gen_random_uuid()::text, '2026-11-01', 'applied', cast(:cents as numeric),
+insert into app.vendor_calls (org_id, stage, vendor, operation, request_hash, window_start, status, price_cents,
+                              cost_cents, lead_id, found, reserved_at, answered_at)
+values (1, :stage, :vendor, :operation, gen_random_uuid()::text, '2026-11-01', 'applied', cast(:cents as numeric),
         cast(:cents as numeric), cast(:lead as uuid), true, cast(:at as timestamptz), cast(:at as timestamptz))
 """
 BOOK = """
@@ -59,8 +59,16 @@ values (1, :job, app.now() + make_interval(days => :day), :state, app.now(), :er
 """
 
 
-async def buy(ctx: Context, lead_id: UUID, vendor: str, operation: str, cents: float, at: datetime = START) -> None:
-    await run(ctx, BUY, vendor=vendor, operation=operation, cents=cents, lead=lead_id, at=at)
+async def buy(
+    ctx: Context,
+    lead_id: UUID,
+    vendor: str,
+    operation: str,
+    cents: float,
+    at: datetime = START,
+    stage: str = "enrichment",
+) -> None:
+    await run(ctx, BUY, stage=stage, vendor=vendor, operation=operation, cents=cents, lead=lead_id, at=at)
 
 
 async def happened(ctx: Context, *events: journey.Event) -> None:
@@ -131,17 +139,24 @@ async def test_a_diary_tells_everything_in_order_with_cost_and_folder(ctx: Conte
         ctx, journey.Event("dedupe_success", lead_id, stage="identity", details={"upload": "a.csv", "row": 3})
     )
     await buy(ctx, lead_id, "melissa", "append", 5, at=START + timedelta(minutes=5))
+    await buy(ctx, lead_id, "mapbox", "image", 2, at=START + timedelta(minutes=6), stage="imagery")
     with clock.held_at(START + timedelta(hours=1)):
         await booked(ctx, lead_id)
     async with ctx.db.tenant(1) as db:
+        by_stage = (await insight.funnel(db)).spend_cents.by_stage
         lines = await diary.of_lead(db, lead_id)
         bought = await spend.of_lead(db, lead_id)
     assert [(line.stage, line.what) for line in lines] == [
-        ("identity", "dedupe_success"), ("enrichment", "bought append"), ("booking", "appointment accepted"),
+        ("identity", "dedupe_success"), ("enrichment", "bought append"), ("imagery", "bought image"),
+        ("booking", "appointment accepted"),
     ]  # fmt: skip
+    assert by_stage == {"enrichment": 5, "imagery": 2}
     assert lines[0].detail in ("upload a.csv, row 3", "row 3, upload a.csv")
     assert (lines[1].cents, lines[1].folder) == (5, "src/penstock/enrichment/")
-    assert [(row["vendor"], row["cents"]) for row in bought] == [("melissa", 5)]
+    assert lines[2].folder == "src/penstock/imagery/"
+    assert [(row["stage"], row["vendor"], row["cents"]) for row in bought] == [
+        ("enrichment", "melissa", 5), ("imagery", "mapbox", 2),
+    ]  # fmt: skip
 
 
 async def test_a_lead_is_found_by_id_start_phone_or_email(ctx: Context) -> None:

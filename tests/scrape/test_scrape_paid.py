@@ -48,7 +48,7 @@ async def faults(town: Town, **rates: dict[str, float]) -> None:
 
 
 async def ledger(ctx: Context) -> Counter[tuple[str, str]]:
-    found = await listed(ctx, "select operation, status from app.vendor_calls")
+    found = await listed(ctx, "select operation, status from app.vendor_calls where stage = 'scrape'")
     return Counter((one["operation"].partition("~")[2], one["status"]) for one in found)
 
 

@@ -58,7 +58,7 @@ async def test_every_point_is_checked_once_and_says_what_was_found(town_ctx: Con
     assert await tasks.pump(town_ctx, 1) == 0
     billed = (await truth(town))["billed"]
     assert (billed["melissa"]["items"], billed["batchdata"]["items"]) == (20, 20)
-    assert await value(town_ctx, "select sum(cost_cents) from app.vendor_calls where status = 'applied'") == 40
+    assert await value(town_ctx, "select sum(cost_cents) from app.vendor_calls where stage = 'verification'") == 40
     assert (
         await value(town_ctx, "select count(*) from app.contact_points where verified_at is null or codes = '{}'") == 0
     )

@@ -25,8 +25,9 @@ async def test_the_report_of_a_call_is_kept_sealed_and_paid_for(ctx: Context) ->
     assert "User: Yes" in ctx.sealer.open(1, call["transcript_sealed"])
     assert "User" not in call["transcript_sealed"]
     assert call["cost_cents"] == 21
-    paid = await look(ctx, "select vendor, operation, status, price_cents, cost_cents, lead_id from app.vendor_calls")
-    assert tuple(paid.values()) == ("vapi", "call", "applied", 75, 21, call["lead_id"])
+    what = "select stage, vendor, operation, status, price_cents, cost_cents, lead_id from app.vendor_calls"
+    paid = await look(ctx, what)
+    assert tuple(paid.values()) == ("voice", "vapi", "call", "applied", 75, 21, call["lead_id"])
     attempt = await look(ctx, "select state, ended_at from app.contact_attempts")
     assert attempt["state"] == "done"
     diary = await all_of(ctx, "select event_type from app.pipeline_events where stage = 'voice' order by id")

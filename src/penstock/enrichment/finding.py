@@ -166,6 +166,7 @@ class PatternFinder:
             request_key=address,
             price_cents=terms.price_cents,
             fresh_days=terms.fresh_days,
+            stage="enrichment",
             lead_id=UUID(subject.reference) if subject.reference else None,
             playbook=self._playbook.name,
         )

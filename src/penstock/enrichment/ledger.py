@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -36,9 +36,13 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the vendor will never answer this
 
 
+Stage = Literal["intake", "imagery", "scrape", "enrichment", "verification", "voice"]
+"""The stages that buy. Each names itself in its requests: where money is told by stage, it stands there."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """Something to buy. `request_key`: the normalised question, the same text for the same question.
+    """Something to buy, for a stage. `request_key`: the normalised question, the same text for the same question.
 
     `price_cents` is what it costs at most: the price of `records` records, where a call buys several.
     """
@@ -48,6 +52,7 @@ class CallRequest:
     request_key: str
     price_cents: Decimal
     fresh_days: int
+    stage: Stage
     lead_id: UUID | None = None
     contact_id: int | None = None
     contact_point_id: int | None = None
@@ -90,6 +95,7 @@ def _asked(ctx: Context, org_id: int, number: int, request: CallRequest) -> dict
         "hashes": [hashlib.sha256(form.encode()).hexdigest() for form in forms],
         "price": str(request.price_cents),
         "fresh_days": request.fresh_days,
+        "stage": request.stage,
         "lead_id": str(request.lead_id) if request.lead_id else None,
         "contact_id": request.contact_id,
         "contact_point_id": request.contact_point_id,

@@ -146,6 +146,7 @@ def _request(step: Step, lead: RowMapping, key: str) -> CallRequest:
         request_key=key,
         price_cents=step.terms.price_cents,
         fresh_days=step.terms.fresh_days,
+        stage="enrichment",
         lead_id=lead["lead_id"],
         contact_id=lead["contact_id"],
         playbook=step.playbook.name,

@@ -135,6 +135,7 @@ async def _fetch(ctx: Context, desk: Desk, place: RowMapping, source: Source, lo
         request_key=desk.key(f"{spot.lat:.6f},{spot.lng:.6f}"),
         price_cents=terms.price_cents,
         fresh_days=terms.fresh_days,
+        stage="imagery",
         lead_id=place["lead_id"],
         playbook=desk.playbook.name,
     )
@@ -206,6 +207,7 @@ async def _view(ctx: Context, desk: Desk, place: RowMapping, image: RowMapping, 
         request_key=desk.key(f"{image['content_sha256']} {terms.model} {desk.question_key}"),
         price_cents=terms.price_cents,
         fresh_days=terms.fresh_days,
+        stage="imagery",
         lead_id=place["lead_id"],
         playbook=desk.playbook.name,
     )

@@ -11,7 +11,7 @@ with lines as (
   select at, 25, id::text, 'compliance', 'consent ' || action, jsonb_build_object('text', text_id, 'reason', reason), null
     from app.lead_consent_audit where lead_id = cast(:lead_id as uuid)
   union all
-  select reserved_at, 30, id::text, case when operation = 'call' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end, 'bought ' || operation,
+  select reserved_at, 30, id::text, stage, 'bought ' || operation,
          jsonb_build_object('vendor', vendor, 'status', status, 'found', found), cost_cents
     from app.vendor_calls where lead_id = cast(:lead_id as uuid)
   union all
@@ -50,9 +50,9 @@ with lines as (
 select at, stage, what, detail, cents from lines order by at, rank, length(tie), tie;
 
 -- name: lead_spend
-select vendor, operation, count(*) as calls, count(*) filter (where found) as found, sum(cost_cents) as cents
+select stage, vendor, operation, count(*) as calls, count(*) filter (where found) as found, sum(cost_cents) as cents
   from app.vendor_calls where lead_id = cast(:lead_id as uuid) and cost_cents > 0
- group by vendor, operation order by cents desc, vendor, operation;
+ group by stage, vendor, operation order by cents desc, stage, vendor, operation;
 
 -- name: find_lead
 -- A lead by its id, the start of its id, or a contact point in any of its sealed forms.
@@ -132,8 +132,7 @@ select (select count(*) from cohort) as companies, s.filled as slots_filled, s.g
 
 -- name: spend
 -- Reserved and in-doubt calls count: until they are settled the money may be gone.
-select case when operation = 'call' then 'voice' when contact_point_id is not null then 'verification' else 'enrichment' end as stage,
-       vendor, operation, count(*) as calls, sum(cost_cents) as cents
+select stage, vendor, operation, count(*) as calls, sum(cost_cents) as cents
   from app.vendor_calls
  where cost_cents > 0 and reserved_at >= coalesce(cast(:since as timestamptz), '-infinity') and reserved_at < coalesce(cast(:until as timestamptz), 'infinity')
  group by 1, 2, 3 order by 1, cents desc, 2, 3;

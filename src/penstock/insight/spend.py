@@ -12,5 +12,5 @@ SQL = load(__package__)
 
 
 async def of_lead(db: AsyncConnection, lead_id: UUID) -> list[RowMapping]:
-    """What was bought for a lead: vendor, operation, calls, found, cents (US cents); dearest first."""
+    """What was bought for a lead: stage, vendor, operation, calls, found, cents (US cents); dearest first."""
     return await rows(db, SQL["lead_spend"], lead_id=lead_id)

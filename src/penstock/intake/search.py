@@ -207,6 +207,7 @@ class _Run:
             request_key=f"{self.area.key} from {skip}",
             price_cents=self.terms.price_cents * take,
             fresh_days=self.terms.fresh_days,
+            stage="intake",
             playbook=self.playbook.name,
             records=take,
         )

@@ -62,5 +62,6 @@ def request_for(playbook: str, terms: Watch, url: str) -> CallRequest:
         request_key=url,
         price_cents=terms.price_cents,
         fresh_days=FRESH_DAYS,
+        stage="scrape",
         playbook=playbook,
     )

@@ -192,6 +192,7 @@ def _request(desk: Desk, point: RowMapping, value: str) -> CallRequest:
         request_key=value,
         price_cents=desk.terms.price_cents,
         fresh_days=desk.terms.fresh_days,
+        stage="verification",
         lead_id=point["lead_id"],
         contact_id=point["contact_id"],
         contact_point_id=point["contact_point_id"],

@@ -152,6 +152,7 @@ async def _reserve_price(
         request_key=f"{call_id}/{attempt_id}",
         price_cents=ctx.settings.vendors.vapi.cents_per_minute * seconds / 60,
         fresh_days=1,
+        stage="voice",
         lead_id=due["lead_id"],
         contact_id=due["contact_id"],
         contact_point_id=due["contact_point_id"],

@@ -197,3 +197,18 @@ alter table app.property_scores add constraint scores_and_codes_make_sense check
 -- Imagery: what a stand-in made up carries nobody's licence.
 update app.roof_images set license = null, taken_on = null where status = 'synthetic';
 alter table app.roof_images add constraint a_stand_in_has_no_license check (status <> 'synthetic' or license is null);
+
+-- Enrichment: each purchase names the stage that it is for. Of earlier ones it is told by what they brought.
+alter table app.vendor_calls add column stage text check (stage in ('intake', 'imagery', 'scrape', 'enrichment', 'verification', 'voice'));
+update app.vendor_calls v set stage = case
+  when operation = 'call' then 'voice'
+  when contact_point_id is not null then 'verification'
+  when operation in ('image', 'assess') or exists (select 1 from app.roof_images i where i.org_id = v.org_id and i.vendor_call_id = v.id) or exists (select 1 from app.roof_assessments a where a.org_id = v.org_id and a.vendor_call_id = v.id) then 'imagery'
+  when lead_id is not null or contact_id is not null then 'enrichment'
+  when exists (select 1 from app.area_scans s where s.org_id = v.org_id and s.playbook = v.playbook) then 'intake'
+  else 'scrape' end;
+alter table app.vendor_calls alter column stage set not null;
+grant select (stage) on app.vendor_calls to authenticated;
+select app.describe('vendor_calls', 'The ledger and the lease in one: whoever inserts the row may make the paid call, nobody else, ever, within the window.', $$
+stage: stage that it is bought for, as whoever buys names it
+$$);
