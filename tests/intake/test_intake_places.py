@@ -196,6 +196,8 @@ async def test_a_row_stands_without_coordinates_that_cannot_be_right(ctx: Contex
         ("30.27", "-997.74", "TX", "lng is outside of -180 to 180"),
         ("48.85", "2.35", None, "lat and lng are outside of the United States"),
         ("-97.74", "30.27", "TX", "lat stands where lng belongs"),
+        ("42.88", "-78.87", "NY", None),
+        ("43.65", "-79.38", "NY", "lat and lng are outside of the United States"),  # Toronto
     ],
 )
 def test_coordinates_are_held_against_the_state(lat: str, lng: str, state: str | None, said: str | None) -> None:

@@ -270,6 +270,7 @@ def test_a_row_that_cannot_be_a_permit_is_set_aside(changed: dict[str, Any], fie
         ("-97.74", "30.27", "where the other coordinate belongs"),
         ("0", "0", "the sea off Ghana"),
         ("47.6", "-122.3", "outside of the state"),
+        ("31.69", "-106.42", "outside of the state"),  # Ciudad Juárez, in the box of Texas
         ("300", "-97.74", "not on the earth"),
         ("north", "-97.74", "not a number"),
         ("nan", "-97.74", "not a number"),

@@ -6,6 +6,7 @@ facts give the same answer to the bit, however the work is cut up; and nothing t
 """
 
 from penstock.contagion.arrays import Reach
+from penstock.contagion.borders import abroad, is_abroad
 from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
 from penstock.contagion.load import Loaded, load
 from penstock.contagion.passes import Scored, rescore, score_due
@@ -26,10 +27,12 @@ __all__ = [
     "Tier",
     "Verdict",
     "Weights",
+    "abroad",
     "chord",
     "earth_centred",
     "feet",
     "flaws",
+    "is_abroad",
     "load",
     "reasons",
     "rescore",

@@ -5,7 +5,7 @@ The row stands without them: it can be looked up by its address.
 
 from typing import Final, NamedTuple
 
-from penstock.contagion import BOXES, UNITED_STATES
+from penstock.contagion import BOXES, UNITED_STATES, is_abroad
 from penstock.intake.normalise import NOTHING
 
 DIGITS: Final = 7  # of a degree: a centimetre
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
 
 def read(lat: str, lng: str, state: str | None) -> Point:
-    """The point that two cells name, held against the box of the state, or of the United States."""
+    """The point that two cells name, held against the box of the state, or of the United States, and their borders."""
     empty = [name for name, cell in (("lat", lat), ("lng", lng)) if cell.strip().casefold() in NOTHING]
     if len(empty) == 2:
         return Point()
@@ -51,13 +51,15 @@ def _checked(lat: float, lng: float, state: str | None) -> Point:
     box, where = BOXES.get(state or "", UNITED_STATES), "state" if state in BOXES else "United States"
     if lat == 0 and lng == 0:
         return _refused("lat", "and lng are 0, 0: the sea off Ghana", "leave coordinates empty that are not known")
-    if _holds(box, lat, lng):
+    if _holds(box, lat, lng) and not is_abroad(lat, lng):
         return Point(lat, lng)
     if _holds(box, lng, lat):
         return _refused("lat", "stands where lng belongs, and lng where lat belongs", _EXCHANGE)
     for name, value, limit in (("lat", lat, 90), ("lng", lng, 180)):
         if not -limit <= value <= limit:
             return _refused(name, f"is outside of -{limit} to {limit}", "give degrees, as 36.1627")
+    if _holds(box, lat, lng):
+        where = "United States"
     return _refused("lat", f"and lng are outside of the {where}", "check the coordinates, or the state")
 
 

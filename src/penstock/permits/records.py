@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from penstock.contagion import BOXES, UNITED_STATES, Flaw, flaws
+from penstock.contagion import BOXES, UNITED_STATES, Flaw, abroad, flaws
 from penstock.intake import Rejection, cells
 from penstock.permits.sources import SourceMap
 
@@ -204,11 +204,12 @@ _DAYS: Final = ("applied_on", "issued_on", "completed_on")
 
 
 def _check_places(drafts: Sequence[_Draft]) -> None:
-    """Take away the coordinates that cannot be those of the row's state."""
+    """Take away the coordinates that cannot be those of the row's state, or lie in another country."""
     for state in {draft.state for draft in drafts}:
         placed = [(draft, draft.point) for draft in drafts if draft.state == state and draft.point is not None]
         points = np.array([point for _, point in placed], dtype=np.float64).reshape(-1, 2)
         found = flaws(points[:, 0], points[:, 1], BOXES.get(state, UNITED_STATES))
+        found[(found == Flaw.NONE) & abroad(points[:, 0], points[:, 1])] = Flaw.OUTSIDE
         for (draft, _), flaw in zip(placed, found.tolist(), strict=True):
             if flaw:
                 draft.misplaced(Flaw(flaw))

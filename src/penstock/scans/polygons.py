@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from shapely.geometry import shape
+from shapely.geometry import Point, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from penstock.contagion import BOXES, UNITED_STATES
+from penstock.contagion import BOXES, UNITED_STATES, abroad
 from penstock.core.errors import InvalidInput
 
 MOST_CORNERS: Final = 10_000
@@ -69,7 +69,10 @@ def read_polygon(given: object, *, largest_square_miles: float = LARGEST_SQUARE_
         raise _wrong("coordinates", _reason(explain_validity(drawn)), _DRAW)
     if drawn.area < SMALLEST_SQUARE_DEGREES:
         raise _wrong("coordinates", "the outline encloses nothing", "draw at least three corners that lie apart")
-    _in_the_states(points)
+    _in_the_states(points, ~_known(points[:, 1], points[:, 0]))
+    _in_the_states(points, abroad(points[:, 1], points[:, 0]))
+    inside = np.array([[part.x, part.y] for part in map(_representative, parts)])
+    _in_the_states(inside, abroad(inside[:, 1], inside[:, 0], slack_miles=0))  # the slack is that of an outline
     largest = shape({"type": "Polygon", "coordinates": parts[int(np.argmax(sizes))]})
     return Drawn(geojson, drawn, largest, round(size, 3))
 
@@ -155,11 +158,15 @@ def _spans(ring: Sequence[Sequence[float]], where: str) -> None:
         raise _wrong(where, "the area lies around the date line", "cut it in two at 180 degrees, in a MultiPolygon")
 
 
-def _in_the_states(points: np.ndarray[Any, Any]) -> None:
-    outside = np.flatnonzero(~_known(points[:, 1], points[:, 0]))
-    if len(outside):
-        lng, lat = points[outside[0]]
+def _in_the_states(points: np.ndarray[Any, Any], outside: np.ndarray[Any, Any]) -> None:
+    if outside.any():
+        lng, lat = points[np.flatnonzero(outside)[0]]
         raise _wrong("coordinates", f"[{lng:g}, {lat:g}] is outside the United States", "draw an area in a US state")
+
+
+def _representative(part: Sequence[Sequence[Sequence[float]]]) -> Point:
+    """A point inside the outline and outside its holes."""
+    return shape({"type": "Polygon", "coordinates": part}).representative_point()
 
 
 def _known(lat: np.ndarray[Any, Any], lng: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
