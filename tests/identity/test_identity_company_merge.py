@@ -230,9 +230,19 @@ async def test_the_better_verified_then_the_more_recent_candidate_holds_the_slot
 
 def test_of_equally_good_emails_the_title_that_names_the_role_wins() -> None:
     president = Candidate(1, "CEO", 7, 2, 9, "gray")
-    assert best([president, Candidate(1, "CEO", 8, 1, 3, "gray")]).contact_id == 8
-    assert best([president, Candidate(1, "CEO", 8, 1, 3, None)]).contact_id == 7
-    assert best([president, Candidate(1, "CEO", 8, 2, None, "gray")]).contact_id == 7
+    for in_time in (False, True):
+        assert best([president, Candidate(1, "CEO", 8, 1, 3, "gray")], in_time=in_time).contact_id == 8
+        assert best([president, Candidate(1, "CEO", 8, 1, 3, None)], in_time=in_time).contact_id == 7
+        assert best([president, Candidate(1, "CEO", 8, 2, None, "gray", True)], in_time=in_time).contact_id == 7
+
+
+def test_of_equals_the_later_record_wins_and_in_a_file_the_holder_then_the_name() -> None:
+    ann, bob = (Candidate(1, "CEO", n, 1, n, "gray", False, name) for n, name in ((1, "ann"), (2, "bob")))
+    assert best([ann, bob], in_time=True) == best([bob, ann], in_time=True) == bob
+    assert best([ann, bob], in_time=False) == best([bob, ann], in_time=False) == ann
+    holder = bob._replace(holds=True)
+    assert best([ann, holder], in_time=False) == holder
+    assert best([ann._replace(line=9), holder], in_time=True).name == "ann"
 
 
 async def test_one_person_holds_one_slot_of_a_company_and_may_hold_one_of_another(ctx: Context) -> None:

@@ -3,12 +3,15 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import random
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from ground import shared_data
@@ -157,6 +160,36 @@ async def test_a_shuffled_file_of_badly_written_rows_makes_the_same_companies(ct
     assert (again.made["companies"], again.made["people"]) == (0, 0)
 
 
+NUMBERS = itertools.count(1)
+OFFICERS = [
+    (name, title, f"{name.split()[0].lower()}@{{site}}" if mailed else "")
+    for name, title, mailed in (
+        ("Zoe Adler", "CEO", True), ("Al Brook", "CEO", True), ("Mia Cole", "Chief Executive Officer", True),
+        ("Bo Dunn", "Owner", False), ("Cy Poe", "CFO", False), ("Ann Lee", "CFO", False),
+        ("Ida Fox", "VP People", True), ("Zoe Adler", "CFO", True),
+    )
+]  # fmt: skip
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(OFFICERS), st.permutations(OFFICERS))
+async def test_the_order_of_a_file_says_nothing_about_who_holds_a_slot(ctx: Context, one: Any, other: Any) -> None:
+    def listed(name: str, officers: Any) -> bytes:
+        site = f"{name.lower()}.example"
+        lines = [f"{who},{title},{mail.format(site=site)},{name},{site}" for who, title, mail in officers]
+        return "\n".join(("Full Name,Title,Email,Company,Company Website", *lines)).encode()
+
+    names = [f"Mill{next(NUMBERS)}" for _ in range(2)]
+    holders = []
+    for name, officers in zip(names, (one, other), strict=True):
+        await take(ctx, listed(name, officers))
+        holders.append(await people_of(ctx, name))
+    assert holders[0] == holders[1] == {"CEO": "Al Brook", "CFO": "Ann Lee", "HR": "Ida Fox"}
+    again = await take(ctx, listed(names[0], other))
+    assert (again.made["people"], again.made["slots_filled"]) == (0, 0)
+    assert await people_of(ctx, names[0]) == holders[0]
+
+
 async def test_bad_values_cost_the_value_and_a_row_without_a_company_costs_the_row(ctx: Context) -> None:
     bad = [company(1, **{"Renewal Month": 13}), company(2, EIN="12-34"), {"State": "FL", "CEO": "Nobody"}]
     report = await take(ctx, as_csv(bad))
@@ -275,3 +308,12 @@ async def test_the_irs_files_are_imported_twice_and_shuffled_without_a_double(ct
     assert (doubles, named, month) == (0, 41_455, 0)
     assert fiscal > 41_000
     print(json.dumps(await counts(ctx)))
+
+
+async def test_the_fortune_1000_shuffled_and_imported_again_move_nobody(ctx: Context) -> None:
+    """Two pairs of its rows share a website, so one company has two chief executives to choose from."""
+    text_of = (shared_data() / "data" / "companies" / "fortune_1000_2020.csv").read_text("utf-8-sig")
+    header, *lines = text_of.splitlines()
+    for seed in range(3):
+        report = await take(ctx, "\n".join((header, *random.Random(seed).sample(lines, len(lines)))).encode())
+        assert (report.made["slots_filled"] == 0) == (seed > 0)

@@ -1,7 +1,8 @@
 """Who holds the three slots of a company.
 
 Of two candidates the one with the better verified email holds it, then the one whose title names the role itself, then
-the more recent one; the other stays a contact of the company. A person holds one slot of a company.
+the more recent one; the other stays a contact of the company. A person holds one slot of a company. The rows of a file
+are all of one time, whatever their order: of two of them whoever holds the slot keeps it, else the name decides.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from penstock import journey
 from penstock.core.db import copy_in, execute, one, rows, scalar
 from penstock.core.errors import NotFound
 from penstock.core.sqlfile import load
+from penstock.identity.companies import person_name_key
 from penstock.identity.people import STAND_IN
 from penstock.identity.titles import Slot, claim_of_title
 
@@ -26,7 +28,10 @@ _COLOURS: Final = ("green", "yellow", "gray", "red", None)  # None: no email at 
 
 
 class Candidate(NamedTuple):
-    """Somebody who may hold a slot. `line` says how recent the claim is; None holds it already and is not named now."""
+    """Somebody who may hold a slot. `line` says how recent the claim is; None holds it already and is not named now.
+
+    `holds`: holds it already; `name`: tells people apart whatever the order in which they came.
+    """
 
     company_id: int
     role: str
@@ -34,6 +39,8 @@ class Candidate(NamedTuple):
     rank: int
     line: int | None
     email_status: str | None
+    holds: bool = False
+    name: str = ""
 
 
 class Filled(NamedTuple):
@@ -43,9 +50,14 @@ class Filled(NamedTuple):
     said_for_two: int
 
 
-def best(candidates: Sequence[Candidate]) -> Candidate:
-    """Who of the candidates for one slot holds it."""
-    return min(candidates, key=lambda c: (_COLOURS.index(c.email_status), c.rank, -(c.line or 0), c.contact_id))
+def best(candidates: Sequence[Candidate], *, in_time: bool) -> Candidate:
+    """Who of the candidates for a slot holds it. `in_time`: a later line is more recent; else all are of one time."""
+
+    def order(one: Candidate) -> tuple[int, int, int, bool, str, int]:
+        age = 1 if one.line is None else -one.line if in_time else 0
+        return _COLOURS.index(one.email_status), one.rank, age, not one.holds, one.name, one.contact_id
+
+    return min(candidates, key=order)
 
 
 async def assign_slot(
@@ -88,11 +100,14 @@ async def fill_slots(db: AsyncConnection, org_id: int, upload_id: UUID | None) -
     ):
         await execute(db, SQL[name])
     candidates = [
-        Candidate(r["company_id"], r["role"], r["contact_id"], _rank(r), r["n"], r["email_status"])
+        Candidate(
+            r["company_id"], r["role"], r["contact_id"], _rank(r), r["n"], r["email_status"], r["holds"], _name(r)
+        )
         for r in await rows(db, SQL["contested"])
     ]
     by_slot = groupby(candidates, key=attrgetter("company_id", "role"))
-    winners = [best(list(group)) for _, group in by_slot]
+    in_time = upload_id is None  # records that came one by one: each line came after the one before
+    winners = [best(list(group), in_time=in_time) for _, group in by_slot]
     await copy_in(
         db,
         "slot_winners",
@@ -105,6 +120,12 @@ async def fill_slots(db: AsyncConnection, org_id: int, upload_id: UUID | None) -
     if filled.filled:
         await journey.wake(db, org_id, {"slot_filled", "slot_vacated"})
     return filled
+
+
+def _name(row: RowMapping) -> str:
+    """The name, and what tells two of one name apart."""
+    name = row["full_name"] or ""
+    return "|".join((person_name_key(name) or name.casefold(), row["profile_key"] or "", row["email"] or ""))
 
 
 def _rank(row: RowMapping) -> int:

@@ -59,8 +59,10 @@ with open_slots as (
     from open_slots o join app.company_slots s on s.company_id = o.company_id and s.role_code = o.role
    where s.contact_id is not null and not exists (select 1 from slot_claims k where k.company_id = s.company_id and k.contact_id = s.contact_id)
 )
-select c.company_id, cast(c.role as text) as role, c.contact_id, c.rank, c.n, p.title, cast(e.status as text) as email_status
+select c.company_id, cast(c.role as text) as role, c.contact_id, c.rank, c.n, p.title, cast(e.status as text) as email_status, s.contact_id is not distinct from c.contact_id as holds,
+       p.full_name, p.profile_key, e.value as email
   from candidates c join app.contacts p on p.id = c.contact_id
+  join app.company_slots s on s.company_id = c.company_id and s.role_code = c.role
   left join app.contact_points e on e.contact_id = c.contact_id and e.is_primary
  order by c.company_id, c.role, c.n nulls first;
 
