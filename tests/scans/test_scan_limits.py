@@ -32,7 +32,10 @@ async def test_a_trial_of_25_stops_at_25_with_the_best_of_the_area(
     scan = await ordered(ctx)
     await pump(ctx, 1)
     found = await state(ctx, scan)
-    assert (found["status"], leads_of(found), found["processed_properties"]) == ("completed", 25, 25)
+    assert (found["status"], leads_of(found)) == ("completed", 25)
+    assert (found["processed_properties"], found["total_properties"], found["progress_percentage"]) == (40, 40, 100)
+    seen = await sql(ctx, "select processed_properties, progress_percentage from territory.area_scans")
+    assert seen == [{"processed_properties": 40, "progress_percentage": 100}]
     assert "trial" in found["results_summary"]["stopped"]
     assert found["results_summary"]["not_leads"] == {"not reached": 15}
     assert {r["property_id"] for r in await sql(ctx, "select property_id from app.leads")} == set(places[15:])

@@ -153,6 +153,11 @@ async def test_a_scan_is_cancelled_at_once_before_it_began_and_between_two_chunk
     await pump(ctx, 1)
     found = await state(ctx, scan)
     assert (found["status"], leads_of(found), chunks) == ("cancelled", 6, [3, 3])
+    assert (found["processed_properties"], found["total_properties"], found["progress_percentage"]) == (
+        6,
+        9,
+        Decimal("66.7"),
+    )
     assert (await account(ctx))["lines"] == 6
 
 

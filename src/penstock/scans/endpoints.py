@@ -96,7 +96,10 @@ class EstimateShown(BaseModel):
 
 
 class Scan(BaseModel):
-    """A scan and how far it is. `results_summary` accounts for every place of the area once it has ended."""
+    """A scan and how far it is: of `total_properties` places, `processed_properties` are decided.
+
+    `results_summary` accounts for every place of the area once it has ended.
+    """
 
     id: int
     playbook: str
@@ -113,7 +116,7 @@ class Scan(BaseModel):
     total_properties: int
     processed_properties: int
     qualified_leads: int
-    progress_percentage: float
+    progress_percentage: float = Field(description="Processed of total; where there are none, 100 once completed.")
     results_summary: dict[str, Any] | None
     error_message: str | None
     cancel_requested_at: datetime | None

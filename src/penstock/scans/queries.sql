@@ -169,7 +169,7 @@ select id from app.leads where org_id = cast(:org_id as int) and area_scan_id = 
 
 -- name: listing
 select s.id, s.playbook, s.broker_id, b.name as broker, s.area_name, s.scan_type, s.area, cast(s.status as text) as status, s.step, s.scan_parameters, s.estimate, s.max_cost_cents, s.total_properties, s.processed_properties,
-       s.qualified_leads, case when s.status = 'completed' then 100.0 when s.total_properties = 0 then 0.0 else round(100.0 * s.processed_properties / s.total_properties, 1) end as progress_percentage,
+       s.qualified_leads, case when s.total_properties = 0 then case when s.status = 'completed' then 100.0 else 0.0 end else round(100.0 * s.processed_properties / s.total_properties, 1) end as progress_percentage,
        s.results_summary, s.error_message, s.cancel_requested_at, s.created_by, s.created_at, s.started_at, s.completed_at, s.changed_at
   from app.area_scans s left join app.brokers b on b.org_id = s.org_id and b.id = s.broker_id
  where (cast(:id as bigint) is null or s.id = cast(:id as bigint)) and (cast(:before as bigint) is null or s.id < cast(:before as bigint)) and (cast(:status as text) is null or cast(s.status as text) = cast(:status as text))

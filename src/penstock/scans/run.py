@@ -273,9 +273,9 @@ async def _places(db: AsyncConnection, org_id: int, scan: Scan) -> Places:
     return await places_of(db, org_id, scan.area, scan.playbook, broker_id=scan.broker_id, scan_id=scan.id)
 
 
-async def _count(db: AsyncConnection, org_id: int, scan: Scan, found: Places) -> None:
-    """Every place of the area is counted; what is no candidate (any more) is dealt with."""
-    dealt_with = len(found) - found.count(Why.READY)
+async def _count(db: AsyncConnection, org_id: int, scan: Scan, found: Places, *, completed: bool = False) -> None:
+    """Every place of the area is counted; what is no candidate (any more) is dealt with, at the end every one."""
+    dealt_with = len(found) - (0 if completed else found.count(Why.READY))
     await execute(db, SQL["counted"], org_id=org_id, id=scan.id, total=len(found), processed=dealt_with)
 
 
@@ -283,7 +283,7 @@ async def _finish(
     db: AsyncConnection, org_id: int, scan: Scan, held: RowMapping, status: str, stopped: str | None
 ) -> None:
     found = await _places(db, org_id, scan)
-    await _count(db, org_id, scan, found)
+    await _count(db, org_id, scan, found, completed=status == "completed")
     tiers = await rows(db, SQL["tiers"], org_id=org_id, id=scan.id)
     charged = await one(db, SQL["charged"], org_id=org_id, id=scan.id)
     assert charged is not None

@@ -17,7 +17,7 @@ comment on view territory.users is 'Customers: the broker, the subscription, the
 
 create view territory.area_scans with (security_invoker = true) as
 select org_id, id, broker_id as user_id, area_name, scan_type, cast(status as text) as status, total_properties, processed_properties, qualified_leads,
-       cast(case when status = 'completed' then 100 when total_properties > 0 then 100.0 * processed_properties / total_properties else 0 end as double precision) as progress_percentage,
+       cast(case when total_properties > 0 then round(100.0 * processed_properties / total_properties, 1) when status = 'completed' then 100 else 0 end as double precision) as progress_percentage,
        scan_parameters, results_summary, error_message, created_at, started_at, completed_at
   from app.area_scans;
 comment on view territory.area_scans is 'Area scans.';
