@@ -1,6 +1,6 @@
 """The first pass through the database, done by two processes, and over five times as many places.
 
-It takes many minutes and much disk (some 20 GB at a million places), so it is measured only where it is asked for.
+It takes many minutes and much disk, so it is measured only where it is asked for.
 """
 
 from __future__ import annotations

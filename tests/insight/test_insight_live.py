@@ -80,6 +80,22 @@ async def booked(ctx: Context, lead_id: UUID) -> None:
     await run(ctx, BOOK, lead=lead_id, broker=BROKER_ID)
 
 
+async def test_a_diary_tells_what_was_given_back_from_what_was_bought(ctx: Context) -> None:
+    lead = await make_lead(ctx)
+    bought = {"stage": "voice", "vendor": "vapi", "operation": "call", "cents": 75, "lead": lead, "at": START}
+    for status in ("applied", "released", "reserved"):
+        await run(ctx, BUY, **bought)
+        await run(
+            ctx,
+            "update app.vendor_calls set status = :status, cost_cents = case :status when 'released' then 0 else 75 end"
+            " where id = (select max(id) from app.vendor_calls)",
+            status=status,
+        )
+    async with ctx.db.tenant(1) as db:
+        told = [line.what for line in await diary.of_lead(db, lead) if line.stage == "voice"]
+    assert told == ["bought call", "gave back call", "reserved call"]
+
+
 async def test_the_funnel_counts_how_far_leads_came_and_what_it_cost(ctx: Context) -> None:
     first, second = await make_contactable(ctx), await make_lead(ctx)
     await buy(ctx, first, "melissa", "append", 5)

@@ -11,7 +11,7 @@ with lines as (
   select at, 25, id::text, 'compliance', 'consent ' || action, jsonb_build_object('text', text_id, 'reason', reason), null
     from app.lead_consent_audit where lead_id = cast(:lead_id as uuid)
   union all
-  select reserved_at, 30, id::text, stage, 'bought ' || operation,
+  select reserved_at, 30, id::text, stage, case status when 'reserved' then 'reserved ' when 'released' then 'gave back ' else 'bought ' end || operation,
          jsonb_build_object('vendor', vendor, 'status', status, 'found', found), cost_cents
     from app.vendor_calls where lead_id = cast(:lead_id as uuid)
   union all
