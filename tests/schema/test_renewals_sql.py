@@ -252,15 +252,33 @@ def test_unknown_roles_months_and_numbers_are_refused_in_words(sql: Connection) 
             f"contact {who} already holds the CEO slot of company {number}"
         ),
         "insert into people.contact (full_name) values (' ')": "a contact needs a full_name",
+        "insert into company.company (company_name) values (null)": "a company needs a company_name",
+        f"update company.company set company_name = ' ' where company_id = {number}": "a company needs a company_name",
+        "insert into company.company (company_name, renewal_notice_window_days) values ('X', -1)": "-1 is no window",
         f"update people.contact_verification set email_confidence = 101 where contact_id = {who}": "",
         f"insert into people.contact_verification (contact_id, email_status) values ({who}, 'green')": "has no email",
         "insert into marketing.message_log (direction, channel) values ('sideways', 'email')": "outbound or inbound",
+        "insert into marketing.message_log (direction, channel) values ('inbound', 'fax')": "there is no channel fax",
+        "insert into marketing.message_log (direction) values ('inbound')": "there is no channel",
     }.items():
         if not words:  # nobody with an email: no row to be wrong about
             assert sql.execute(statement).rowcount == 0  # type: ignore[call-overload]
             continue
-        with pytest.raises(psycopg.Error, match=words):
+        with pytest.raises(psycopg.Error, match=words) as refused:
             sql.execute(statement)  # type: ignore[call-overload]
+        assert "role_code_t" in words or refused.value.diag.message_hint
+
+
+def test_what_hangs_together_is_not_deleted_and_the_refusal_says_what_to_do(sql: Connection) -> None:
+    number, who = company(sql), person(sql, "Ann Held", "ann@held.example")
+    hold(sql, who, number, "CEO")
+    for face, fix in (("company.company", "empty its slots"), ("people.contact", "company.company_slot")):
+        with pytest.raises(psycopg.Error, match="is not deleted") as refused:
+            sql.execute(f"delete from {face}")  # type: ignore[call-overload]
+        assert (refused.value.sqlstate, fix in (refused.value.diag.message_hint or "")) == ("PS009", True)
+    alone, nobody = company(sql, "Alone Inc"), person(sql, "Bo Free", "bo@free.example")
+    for face, key, value in (("company.company", "company_id", alone), ("people.contact", "contact_id", nobody)):
+        assert sql.execute(f"delete from {face} where {key} = {value}").rowcount == 1  # type: ignore[call-overload]
 
 
 def test_a_queue_shows_never_checked_first_and_an_item_leaves_when_its_time_is_set(sql: Connection) -> None:

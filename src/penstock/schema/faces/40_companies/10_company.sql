@@ -47,8 +47,18 @@ comment on function company.checked(text, text, timestamptz, timestamptz) is 'Wh
 create function company.change_company() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
   if tg_op = 'DELETE' then
-    delete from app.companies c where c.org_id = (select app.current_org()) and c.id = old.company_id;
+    begin
+      delete from app.companies c where c.org_id = (select app.current_org()) and c.id = old.company_id;
+    exception when foreign_key_violation then
+      raise exception 'a company with people, leads or a history is not deleted' using errcode = 'PS009', hint = 'leave it: empty its slots, and set renewal_month to null so that no window opens';
+    end;
     return old;
+  end if;
+  if nullif(btrim(new.company_name), '') is null then
+    raise exception 'a company needs a company_name' using errcode = 'PS006', hint = 'write the name as people say it';
+  end if;
+  if new.renewal_notice_window_days not between 0 and 3660 then
+    raise exception 'renewal_notice_window_days % is no window', new.renewal_notice_window_days using errcode = 'PS006', hint = 'days before the renewal, 0 to 3660';
   end if;
   if new.renewal_month not between 1 and 12 then
     raise exception 'renewal_month % is no month', new.renewal_month using errcode = 'PS006', hint = 'a month is 1 to 12';

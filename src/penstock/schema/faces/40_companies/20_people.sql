@@ -47,7 +47,11 @@ create function people.change_contact() returns trigger language plpgsql set sea
 declare org int := app.current_org();
 begin
   if tg_op = 'DELETE' then
-    delete from app.contacts c where c.org_id = org and c.id = old.contact_id;
+    begin
+      delete from app.contacts c where c.org_id = org and c.id = old.contact_id;
+    exception when foreign_key_violation then
+      raise exception 'a contact with a slot, a lead or a history is not deleted' using errcode = 'PS009', hint = 'take the person out of company.company_slot instead: who leaves is written to no longer';
+    end;
     return old;
   end if;
   if nullif(btrim(new.full_name), '') is null then

@@ -16,6 +16,9 @@ begin
   if new.direction not in ('outbound', 'inbound') or new.direction is null then
     raise exception 'direction is outbound or inbound, not %', new.direction using errcode = 'PS006', hint = 'outbound: we wrote; inbound: they did';
   end if;
+  if new.channel not in ('email', 'linkedin', 'phone', 'sms', 'other') or new.channel is null then
+    raise exception 'there is no channel %', coalesce(new.channel, 'without a name') using errcode = 'PS006', hint = 'email, linkedin, phone, sms or other';
+  end if;
   if new.contact_id is not null and not exists (select 1 from app.contacts c where c.org_id = app.current_org() and c.id = new.contact_id) then
     raise exception 'there is no contact %', new.contact_id using errcode = 'PS006', hint = 'insert into people.contact first, or leave contact_id out';
   end if;
