@@ -178,6 +178,6 @@ class City:
         dice = self._dice
         street = dice.number(*key, "street") % STREETS
         if kind in ("reroof", "roof_repair") and dice.chance(STORM_SHARE, *key, "storm"):
-            quarter, which = issued.year * 4 + issued.month // 4, dice.number(*key, "which") % STORMS
+            quarter, which = issued.year * 4 + (issued.month - 1) // 3, dice.number(*key, "which") % STORMS
             street = dice.number("storm", self.name, quarter, which) % STREETS
         return dice.pick(self.streets[street], *key, "house")
