@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from signal_room import ask, at, change, holders, movements, officer, page_of
 from sqlalchemy import text
 
@@ -122,7 +124,7 @@ async def test_who_is_put_back_by_hand_stands_in_line_again_and_may_leave_again(
     assert await movements(ctx, company) == {"CFO:left:bob smith", "CFO:took:bob smith", "CFO:left:bob smith:2"}
 
 
-async def test_who_is_put_out_of_one_company_goes_on_at_the_other(ctx: Context) -> None:
+async def test_who_is_put_out_of_two_companies_is_let_go_at_both(ctx: Context) -> None:
     one, other = await make_company(ctx), await make_company(ctx)
     bob, _ = await make_person(ctx, one, first_name="Bob", last_name="Smith", campaign_status="queued")
     await make_person(ctx, other, contact_id=bob, campaign_status="queued")
@@ -147,3 +149,42 @@ async def test_a_list_filled_by_hand_is_no_movement(ctx: Context) -> None:
     assert await ask(ctx, "select 1 from app.company_facts") == []
     await work(ctx)
     assert await movements(ctx, company) == set()
+
+
+HANDS = st.tuples(st.sampled_from(("CEO", "CFO", "HR")), st.integers(0, 3), st.integers(0, 2), st.booleans())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(HANDS, min_size=1, max_size=9))
+async def test_whatever_hands_do_the_slots_stand_so_and_exactly_who_holds_none_is_let_go(
+    ctx: Context, hands: list[tuple[str, int, int, bool]]
+) -> None:
+    company = await make_company(ctx)
+    names = ("Bob Smith", "Ann Lee", "Wei Zhang")
+    people = [
+        (await make_person(ctx, company, None, first_name=first, last_name=last, campaign_status="queued"))[0]
+        for first, last in map(str.split, names)
+    ]
+    held: dict[str, int | None] = {"CEO": None, "CFO": None, "HR": None}
+    were: set[int] = set()
+    day = 0
+    for role, number, days, pumps in hands:
+        day += days
+        who = people[number - 1] if number else None
+        if who in held.values():
+            who = None
+        with clock.held_at(at(day)):
+            await seat(ctx, company, who, role)
+            if pumps:
+                await work(ctx)
+        were |= {one for one in (held[role], who) if one}
+        held[role] = who
+    with clock.held_at(at(day)):
+        await work(ctx)
+    found = {role: name and people[names.index(name)] for role, name in (await holders(ctx, company)).items()}
+    assert found == held
+    for person in were:
+        state = await standing_of(ctx, person)
+        seated = person in held.values()
+        assert (state["campaign_status"], state["left"]) == (("queued", False) if seated else ("bounced", True)), person
+    assert await ask(ctx, "select 1 from app.signals_due") == []
