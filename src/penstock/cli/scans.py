@@ -31,15 +31,24 @@ City = Annotated[str | None, typer.Option(help='A city with its state: "Austin, 
 ZipCode = Annotated[str | None, typer.Option("--zip", help="A ZIP code.")]
 Polygon = Annotated[
     Path | None,
-    typer.Option(exists=True, dir_okay=False, readable=True, metavar="FILE", help="GeoJSON Polygon or MultiPolygon."),
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        metavar="FILE",
+        help="GeoJSON Polygon or MultiPolygon inside the United States; its parts may lie far apart.",
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="What a drawn area is called.")]
 Playbook = Annotated[str | None, typer.Option(help="By default the only one that scans areas.")]
-Search = Annotated[bool, typer.Option("--search", help="Buy places that nobody has loaded.")]
+Search = Annotated[
+    bool,
+    typer.Option("--search", help="Buy places that nobody has loaded; of a drawn area, in the box around each part."),
+]
 Permits = Annotated[bool, typer.Option("--permits", help="Read the followed portals of the area's cities first.")]
 MaxLeads = Annotated[int | None, typer.Option(min=1, help="Leads at most.")]
 MaxCost = Annotated[
-    int | None, typer.Option(min=0, metavar="CENTS", help="Stop before search and leads have cost more, US cents.")
+    int | None, typer.Option(min=0, metavar="CENTS", help="Search and leads cost no more, told or charged, US cents.")
 ]
 
 
@@ -149,7 +158,7 @@ async def listing(
 @scan_app.command("show", epilog="Example: penstock scan show 3 --json")
 @command
 async def show(scan: Id, json: Json = False) -> None:
-    """One scan: where it stands, and what it came to."""
+    """One scan: where it stands (places decided, of all), and what it came to."""
     async with session() as ctx:
         row = await _scan(ctx, scan)
     print_json(dict(row)) if json else _say_scan(row)

@@ -48,11 +48,13 @@ class AreaWanted(BaseModel):
     name: str | None = Field(default=None, max_length=LONGEST_NAME, description="What a drawn area is called.")
     playbook: str | None = Field(default=None, max_length=40, description="Left out: the only one that scans areas.")
     broker_id: UUID | None = Field(default=None, description="Who gets and pays the leads; a broker: oneself.")
-    search: bool = Field(default=False, description="Buy places that nobody has loaded.")
+    search: bool = Field(
+        default=False, description="Buy places that nobody has loaded; of a drawn area, in the box around each part."
+    )
     permits: bool = Field(default=False, description="Read the followed portals of the area's cities first.")
     max_leads: int | None = Field(default=None, ge=1, le=MOST_LEADS)
     max_cost_cents: Decimal | None = Field(
-        default=None, ge=0, le=MOST_CENTS, description="It stops before search and leads have cost more, US cents."
+        default=None, ge=0, le=MOST_CENTS, description="Search and leads cost no more, told or charged, US cents."
     )
 
 
