@@ -152,3 +152,49 @@ def test_what_the_reference_says_of_writing_twice(sql: Connection) -> None:
     for view, key in (("people.contact_verification", "contact_id"), ("company.company", "company_id")):
         with pytest.raises(psycopg.errors.InvalidColumnReference):
             sql.execute(f"insert into {view} ({key}) values (1) on conflict ({key}) do nothing")  # type: ignore[call-overload]
+
+
+def points(sql: Connection, who: int, *colours: str, source: str = "pattern") -> None:
+    """Further emails of a contact, checked, of these colours."""
+    for n, colour in enumerate(colours):
+        sql.execute(
+            """
+            insert into app.contact_points (org_id, contact_id, kind, value, source, status, verified, verified_at)
+            values (1, %s, 'email', %s, %s, %s::people.email_status_t, %s = 'green', now())
+            """,
+            [who, f"s1.{len(colours)}{source}{colour}{n}", source, colour, colour],
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "primary", "others", "shown"),
+    [
+        ("pattern", "red", ["yellow", "green"], "green"),
+        ("pattern", "red", ["red", "yellow"], "yellow"),
+        ("pattern", "red", ["red", "gray"], "red"),
+        ("pattern", "yellow", ["green"], "green"),
+        ("pattern", "gray", ["yellow"], "yellow"),
+        ("pattern", "green", ["green", "yellow"], "green"),
+        ("manual", "yellow", ["green"], "yellow"),
+        ("manual", "red", ["green"], "green"),
+    ],
+)
+def test_a_dead_primary_email_gives_its_place_to_a_living_one(
+    sql: Connection, source: str, primary: str, others: list[str], shown: str
+) -> None:
+    who = person(sql, "Ada")
+    points(sql, who, primary, source=source)
+    points(sql, who, *others)
+    before = one(sql, "select id from app.contact_points where is_primary")
+    sql.execute("select people.show_living_email(array[%s]::bigint[])", [who])
+    assert one(sql, "select email_status from people.contact_verification") == shown
+    if shown == primary:
+        assert one(sql, "select id from app.contact_points where is_primary") == before
+
+
+def test_a_replaced_email_never_takes_the_place_of_a_dead_one(sql: Connection) -> None:
+    who = person(sql, "Ada", "old@a.example", "green")
+    sql.execute("update people.contact set email = 'new@a.example'")
+    sql.execute("update people.contact_verification set email_status = 'red'")
+    sql.execute("select people.show_living_email(array[%s]::bigint[])", [who])
+    assert one(sql, "select email from people.contact") == "new@a.example"

@@ -36,9 +36,7 @@ with audience as materialized (
     from audience a
     join app.contacts c on c.org_id = cast(:org_id as int) and c.id = a.contact_id
     left join app.leads l on l.org_id = c.org_id and l.playbook = :playbook and l.company_id = a.company_id and l.contact_id = a.contact_id and l.merged_into is null
-    left join lateral (
-         select p.status, p.source from app.contact_points p where p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and not p.is_invalid
-          order by p.status = 'green' desc, p.status = 'yellow' desc, p.status = 'gray' desc, p.is_primary desc, p.score desc nulls last, p.id limit 1) b on true
+    left join app.contact_points b on b.org_id = c.org_id and b.contact_id = c.id and b.is_primary and not b.is_invalid
    where a.role_code = any(cast(:targets as company.role_code_t[]))
 ), joined as (
   insert into app.campaign_contacts (org_id, campaign_id, contact_id, company_id, created_at)
@@ -77,7 +75,7 @@ select m.contact_id, c.full_name as person, c.title, co.name as company, cast(s.
             when l.campaign_status not in ('new', 'queued') or o.elsewhere then 'in outreach already'
             when cardinality(k.targets) > 0 and not coalesce(s.role_code = any(k.targets), false) then 'no slot of the campaign'
             when b.status is null then 'no email'
-            when b.is_barred then 'suppressed'
+            when b.value in (select value from barred_emails) then 'suppressed'
             when b.status not in ('green', 'yellow') or (b.status = 'yellow' and not k.allow_yellow) then 'email ' || b.status
             when c.needs_review_since is not null then 'a review'
             when l.lead_status not in ('contactable', 'enriched') then 'not scored yet'
@@ -94,10 +92,7 @@ select m.contact_id, c.full_name as person, c.title, co.name as company, cast(s.
   left join app.companies co on co.org_id = m.org_id and co.id = coalesce(l.company_id, m.company_id)
   left join app.company_slots s on s.org_id = m.org_id and s.company_id = co.id and s.contact_id = m.contact_id
   left join app.enrollments e on e.org_id = m.org_id and e.campaign_id = m.campaign_id and e.lead_id = l.id
-  left join lateral (
-       select p.status, p.value in (select value from barred_emails) as is_barred from app.contact_points p
-        where p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and not p.is_invalid
-        order by is_barred, p.status = 'green' desc, p.status = 'yellow' desc, p.status = 'gray' desc limit 1) b on true
+  left join app.contact_points b on b.org_id = c.org_id and b.contact_id = c.id and b.is_primary and not b.is_invalid
  cross join lateral (
        select exists (select 1 from app.leads o where o.org_id = c.org_id and o.contact_id = c.id and o.id <> l.id and o.merged_into is null
                          and o.campaign_status in ('active', 'replied', 'paused', 'converted')) as elsewhere) o

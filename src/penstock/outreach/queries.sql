@@ -26,7 +26,7 @@ with barred_people as materialized (   -- gathered once: looked up per lead they
   -- Addresses of people whom nothing forbids to write to.
   select p.org_id, p.contact_id, p.id as contact_point_id, p.score, p.status, p.verified, p.value, p.is_primary
     from app.contact_points p join app.contacts c on c.org_id = p.org_id and c.id = p.contact_id
-   where p.kind = 'email' and p.status <> 'red' and not p.is_invalid
+   where p.kind = 'email' and p.status <> 'red' and not p.is_invalid and p.value ~ '^s[0-9]+\.'
      and not c.is_deceased and not c.is_litigator and c.needs_review_since is null
      and p.contact_id not in (select contact_id from barred_people) and p.value not in (select value from barred_emails)
 ), writable as not materialized (   -- and that a check called alive
@@ -43,7 +43,7 @@ with barred_people as materialized (   -- gathered once: looked up per lead they
   select c.id, c.playbook from app.campaigns c join books b on b.playbook = c.playbook and b.name = c.name
    where c.org_id = cast(:org_id as int) and c.is_active
 ), invited as materialized (
-  -- Whom an active campaign means, each through their lead at a company, with the campaign that meant them first. Nobody whose address was written to under another entry, nor while another
+  -- Whom an active campaign means, each through their lead at a company and at their primary address, with the campaign that meant them first. Nobody whose address was written to under another entry, nor while another
   -- lead of theirs or (where a campaign of either keeps to one at a time) a colleague is under way; a colleague who was written to and did not answer has some days to.
   select distinct on (l.id) l.id, l.company_id, l.contact_id, l.assigned_broker_id, l.lead_score, l.first_seen_at, k.id as campaign_id, k.one_at_a_time, w.contact_point_id, w.value,
          coalesce(array_position(coalesce(nullif(k.targets, '{}'), b.targets), s.role_code), 9) as turn
@@ -53,10 +53,7 @@ with barred_people as materialized (   -- gathered once: looked up per lead they
     join books b on b.playbook = l.playbook and l.playbook = coalesce(k.playbook, l.playbook)
     join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id and (c.left_company_at is null or c.company_id is distinct from l.company_id)
     left join app.company_slots s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id
-   cross join lateral (
-         select r.contact_point_id, r.value from reachable r
-          where r.org_id = l.org_id and r.contact_id = l.contact_id and (r.status = 'green' or (r.status = 'yellow' and k.allow_yellow))
-          order by r.status = 'green' desc, r.is_primary desc, r.score desc nulls last, r.contact_point_id limit 1) w
+    join reachable w on w.org_id = l.org_id and w.contact_id = l.contact_id and w.is_primary and (w.status = 'green' or (w.status = 'yellow' and k.allow_yellow))
    where m.org_id = cast(:org_id as int) and l.campaign_status in ('new', 'queued') and l.lead_status in ('contactable', 'enriched')
      and (cardinality(k.targets) = 0 or s.role_code = any(k.targets))
      and (l.assigned_broker_id is null or l.assigned_broker_id in (select id from brokers))
@@ -134,6 +131,15 @@ on conflict (org_id, campaign_id, lead_id) do update
        contact_point_id = excluded.contact_point_id
 returning e.lead_id, e.persona, e.campaign_id;
 
+-- name: follow_primaries
+-- Sequences that are due, and whose address was replaced, go on at the one that took its place, as soon as it is sealed.
+update app.enrollments e set contact_point_id = n.id
+  from app.outreach_due d
+  join app.enrolled_addresses a on a.org_id = d.org_id and a.enrollment_id = d.enrollment_id and a.address = 'replaced'
+  join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
+  join app.contact_points n on n.org_id = l.org_id and n.contact_id = l.contact_id and n.is_primary and n.value ~ '^s[0-9]+\.'
+ where e.org_id = cast(:org_id as int) and e.org_id = d.org_id and e.id = d.enrollment_id and e.contact_point_id = d.contact_point_id and e.state in ('active', 'paused');
+
 -- name: dead_addresses
 -- Steps whose address a check, or a person, has called dead since the sequence began.
 select d.enrollment_id, d.lead_id, d.contact_point_id, d.current_step
@@ -189,6 +195,9 @@ select m.enrollment_id, array_agg(m.message_id order by m.step) as message_ids
  where m.org_id = cast(:org_id as int) and m.enrollment_id = any(cast(:ids as bigint[])) and m.direction = 'outbound' and m.state in ('sent', 'in_doubt')
    and m.lead_id = any(cast(:lead_ids as uuid[]))
  group by m.enrollment_id;
+
+-- name: replaced
+select a.enrollment_id from app.enrolled_addresses a where a.org_id = cast(:org_id as int) and a.enrollment_id = any(cast(:ids as bigint[])) and a.address = 'replaced';
 
 -- name: not_good_any_more
 -- Of these sequences, the ones whose address turned since they were authorised.
@@ -289,6 +298,9 @@ with dead as (
 )
 update app.leads l set facts_changed_at = app.now() from dead where l.org_id = cast(:org_id as int) and l.contact_id = dead.contact_id;
 
+-- name: show_living
+select people.show_living_email(array(select p.contact_id from app.contact_points p where p.org_id = cast(:org_id as int) and p.kind = 'email' and p.value = any(cast(:values as text[]))));
+
 -- name: next_address
 -- The best other address of the person that a check called alive and nothing forbids; at a company a green one, or a yellow one where the campaign takes it.
 select p.id from app.contact_points p join app.leads l on l.org_id = p.org_id and l.contact_id = p.contact_id
@@ -299,6 +311,18 @@ select p.id from app.contact_points p join app.leads l on l.org_id = p.org_id an
    and not exists (select 1 from app.suppressions s where s.org_id = p.org_id and s.kind = 'email' and s.value = p.value
                       and s.lifted_at is null and 'email' = any(s.channels))
  order by p.status = 'green' desc, p.score desc nulls last, p.id limit 1;
+
+-- name: leave_primary
+-- At a company the address that is used is the one that is shown.
+update app.contact_points p set is_primary = false
+  from app.contact_points o join app.leads l on l.org_id = o.org_id and l.contact_id = o.contact_id
+ where o.org_id = cast(:org_id as int) and o.id = cast(:contact_point_id as bigint) and l.id = cast(:lead_id as uuid) and l.company_id is not null
+   and p.org_id = o.org_id and p.contact_id = o.contact_id and p.is_primary and p.id <> o.id;
+
+-- name: take_primary
+update app.contact_points o set is_primary = true
+  from app.leads l
+ where o.org_id = cast(:org_id as int) and o.id = cast(:contact_point_id as bigint) and l.org_id = o.org_id and l.id = cast(:lead_id as uuid) and l.company_id is not null and not o.is_primary;
 
 -- name: switch_address
 update app.enrollments

@@ -14,7 +14,7 @@ from penstock.compliance import Decision
 from penstock.core import clock, dlq
 from penstock.core.db import execute, rows
 from penstock.core.sqlfile import load
-from penstock.outreach.rules import CONTENT, RETRY_DENIED, UNUSABLE, ends_sequence, working_hour
+from penstock.outreach.rules import CONTENT, RETRY_DENIED, RETRY_FORBIDDEN, UNUSABLE, ends_sequence, working_hour
 
 SQL = load(__package__)
 
@@ -23,6 +23,9 @@ async def turn_away(db: AsyncConnection, org_id: int, refused: Sequence[tuple[Ro
     """Steps the gate refused: moved to when it would allow them, stopped where waiting does not help, held in the DLQ
     where our own words are at fault."""
     reasons = {row["enrollment_id"]: ends_sequence(decision.reasons) for row, decision in refused}
+    invalid = [enrollment for enrollment, reason in reasons.items() if reason == "ID_INVALID"]
+    replaced = {row["enrollment_id"] for row in await rows(db, SQL["replaced"], org_id=org_id, ids=invalid)}
+    reasons |= dict.fromkeys(replaced)  # in this very moment: the next look follows it to the new one
     ended = {enrollment: reason for enrollment, reason in reasons.items() if reason is not None}
     await stop(db, org_id, ended)
     waiting = [(row, decision) for row, decision in refused if row["enrollment_id"] not in ended]
@@ -36,7 +39,10 @@ async def turn_away(db: AsyncConnection, org_id: int, refused: Sequence[tuple[Ro
         org_id=org_id,
         ids=[row["enrollment_id"] for row, _ in moved],
         steps=[row["current_step"] for row, _ in moved],
-        ats=[again_at(decision) for _, decision in moved],
+        ats=[
+            clock.now() + RETRY_FORBIDDEN if row["enrollment_id"] in replaced else again_at(decision)
+            for row, decision in moved
+        ],
     )
     given_up = {row["lead_id"]: why for row, _ in refused if (why := reasons[row["enrollment_id"]]) in UNUSABLE}
     await execute(

@@ -53,6 +53,7 @@ async def address_failed(
     for held in ("hold_enrollments_at", "hold_leads_at"):
         await rows(db, SQL[held], org_id=org_id, values=forms)
     await execute(db, SQL["kill_address"], org_id=org_id, values=forms)
+    await execute(db, SQL["show_living"], org_id=org_id, values=forms)
     await compliance.suppress(
         ctx,
         db,
@@ -82,7 +83,10 @@ async def leave_address(
         goes_on = bool(
             await execute(db, SQL["switch_address"], org_id=org_id, id=enrollment_id, contact_point_id=other, step=step)
         )
-    if not goes_on:
+    if goes_on:
+        for shown in ("leave_primary", "take_primary"):
+            await execute(db, SQL[shown], org_id=org_id, contact_point_id=other, lead_id=lead_id)
+    else:
         await stop_sequence(db, org_id, lead_id, reason)
         await execute(db, SQL["lead_bounced"], org_id=org_id, lead_id=lead_id)
     return goes_on

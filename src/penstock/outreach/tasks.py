@@ -38,6 +38,8 @@ async def recover(ctx: Context, org_id: int) -> int:
 async def pump(ctx: Context, org_id: int) -> int:
     """Try every step that is due; gives how many were tried."""
     await post.settle(ctx, org_id)
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["follow_primaries"], org_id=org_id)
     tried = await _leave_dead_addresses(ctx, org_id)
     while True:
         async with ctx.db.tenant(org_id) as db:
@@ -108,9 +110,9 @@ def _hopeless(ctx: Context, row: RowMapping) -> str | None:
 
 
 async def _with_good_address(db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[RowMapping]:
-    """Those that may be mailed to as they stand. An address that is being checked waits for its answer; one that is no
-    longer good enough gives way to the person's next one, or the sequence ends."""
-    waiting = [row for row in due if row["address"] == "checking"]
+    """Those that may be mailed to as they stand. An address that is being checked, or not sealed yet, waits; one that
+    is no longer good enough gives way to the person's next one, or the sequence ends."""
+    waiting = [row for row in due if row["address"] in ("checking", "replaced")]
     await execute(
         db,
         SQL["postpone"],

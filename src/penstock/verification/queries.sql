@@ -62,22 +62,8 @@ update app.contact_points p
  where p.org_id = cast(:org_id as int) and p.id = x.point_id and p.check_step = x.step and (p.verified_at is null or p.check_due_at <= app.now())
 returning p.id, p.contact_id, p.kind, p.verified, cast(p.status as text) as status;
 
--- name: fallen_primaries
--- People whose primary email is dead, or was checked and is less than another of theirs, give it up for that one. What somebody wrote by hand stays while it lives.
-update app.contact_points p set is_primary = false
- where p.org_id = cast(:org_id as int) and p.contact_id = any(cast(:contact_ids as bigint[])) and p.is_primary
-   and (p.status = 'red' or (p.source <> 'manual' and p.verified_at is not null and p.check_step = 0 and (p.status <> 'gray' or p.check_due_at is null)))
-   and exists (select 1 from app.contact_points o where o.org_id = p.org_id and o.contact_id = p.contact_id and o.kind = 'email' and not o.is_invalid and o.check_step = 0
-                  and (o.status = 'green' or (o.status = 'yellow' and p.status in ('red', 'gray'))) and o.status <> p.status)
-returning p.contact_id;
-
--- name: risen_primaries
-update app.contact_points p set is_primary = true
-  from (select distinct on (o.contact_id) o.contact_id, o.id
-          from app.contact_points o
-         where o.org_id = cast(:org_id as int) and o.contact_id = any(cast(:contact_ids as bigint[])) and o.kind = 'email' and not o.is_invalid and o.status in ('green', 'yellow') and o.check_step = 0
-         order by o.contact_id, o.status = 'green' desc, o.score desc nulls last, o.id) b
- where p.org_id = cast(:org_id as int) and p.id = b.id;
+-- name: show_living
+select people.show_living_email(cast(:contact_ids as bigint[]));
 
 -- name: touch_leads
 -- A score that looked at the old facts is out of date.
@@ -106,7 +92,7 @@ select p.id, p.contact_id, p.kind, p.value, (select count(distinct o) from unnes
  where p.value !~ '^s[0-9]+\.'
  order by p.id
  limit 1000
-   for update of c, p skip locked;
+   for no key update of c, p skip locked;
 
 -- name: seal_twin
 -- The same value, sealed, as the same person has it.

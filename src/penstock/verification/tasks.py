@@ -262,6 +262,7 @@ async def _record(db: AsyncConnection, desk: Desk, checked: Sequence[Checked], d
     org_id = desk.org_id
     written = await rows(db, SQL["record"], org_id=org_id, checks=json.dumps([_check(desk, item) for item in checked]))
     contacts = sorted({row["contact_id"] for row in written})
+    await execute(db, SQL["show_living"], contact_ids=contacts)
     leads = await rows(db, SQL["touch_leads"], org_id=org_id, contact_ids=contacts)
     await _suppress_litigators(db, desk, checked)
     await bank.close(db, org_id, [item.claim for item in checked])

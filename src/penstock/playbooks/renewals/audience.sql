@@ -1,5 +1,5 @@
--- Who holds an office of a company whose renewal window is open. With a green address among them the company stands in
--- company.vw_due_renewals_ready; whose address may be written to is the engine's question.
+-- Who holds an office of a company whose renewal window is open. With a green primary address among them the company stands in
+-- company.vw_due_renewals_ready; the engine asks the same of each of them, and says of the others what holds them back.
 select r.company_id, s.contact_id, s.role_code
   from company.vw_next_renewal r
   join app.orgs o on o.id = (select app.current_org())

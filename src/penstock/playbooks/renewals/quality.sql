@@ -9,7 +9,7 @@ select l.id as lead_id,
   from app.leads l
   join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id
  cross join lateral (
-       select coalesce(bool_or(p.kind = 'email' and p.status = 'green'), false) as green, coalesce(bool_or(p.kind = 'email' and p.status = 'yellow'), false) as yellow,
+       select coalesce(bool_or(p.is_primary and p.status = 'green'), false) as green, coalesce(bool_or(p.is_primary and p.status = 'yellow'), false) as yellow,
               coalesce(bool_or(p.kind = 'phone' and p.verified), false) as phone
          from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id and not p.is_invalid) m
  where l.id = any(cast(:lead_ids as uuid[]))

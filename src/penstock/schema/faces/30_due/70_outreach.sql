@@ -4,19 +4,22 @@ select e.org_id, e.id as enrollment_id, e.lead_id, e.campaign_id, e.contact_poin
  where e.state in ('active', 'paused') and e.next_execution_at <= app.now()
    and not exists (select 1 from app.on_hold h where h.org_id = e.org_id and h.stage = 'outreach' and h.item = e.id::text);
 comment on view app.outreach_due is 'Enrollments whose next step may be tried.';
--- At companies only green is good, and yellow where the campaign takes it. What a vendor sold of a household was checked before it came in line.
+-- At companies only the primary address counts, and only green is good, and yellow where the campaign takes it. What a vendor sold of a household was checked before it came in line.
 create view app.enrolled_addresses with (security_invoker = true) as
 select e.org_id, e.id as enrollment_id, e.contact_point_id,
        case when p.id is null then 'none'
+            when p.replaced_at is not null or (l.company_id is not null and not p.is_primary)
+              then case when exists (select 1 from app.contact_points n where n.org_id = l.org_id and n.contact_id = l.contact_id and n.is_primary) then 'replaced' else 'unsure' end
             when p.status = 'red' or p.is_invalid then 'dead'
+            when p.verified_at is null or p.value !~ '^s[0-9]+\.' then 'checking'
             when l.company_id is null or p.status = 'green' or (p.status = 'yellow' and c.allow_yellow) then 'good'
-            when p.status = 'gray' and (p.verified_at is null or p.check_due_at is not null) then 'checking'
+            when p.status = 'gray' and p.check_due_at is not null then 'checking'
             else 'unsure' end as address
   from app.enrollments e
   join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
   join app.campaigns c on c.org_id = e.org_id and c.id = e.campaign_id
   left join app.contact_points p on p.org_id = e.org_id and p.id = e.contact_point_id;
-comment on view app.enrolled_addresses is 'The address that each enrollment uses, and whether it may be mailed to now: good, checking, unsure, dead or none.';
+comment on view app.enrolled_addresses is 'The address that each enrollment uses, and whether it may be mailed to now: good, checking, replaced (by another that is there), unsure, dead or none.';
 -- Replied, booked or resting, with a sequence under way, or with a task somebody has still to do. `quiet_since` is set where the sequence only came to its end: for a while
 -- an answer may still come. Who left the company is nobody's colleague any more.
 create view app.colleagues_under_way with (security_invoker = true) as

@@ -14,7 +14,8 @@ comment on view people.contact is 'People with their primary email and best phon
 create function people.set_email(contact bigint, address text) returns void language plpgsql set search_path = pg_catalog as $$
 declare org int := app.current_org(); clean text := nullif(btrim(address), ''); before bigint[];
 begin
-  perform from app.contacts c where c.org_id = org and c.id = contact for update;
+  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
+  perform from app.contacts c where c.org_id = org and c.id = contact for no key update;
   select p.written_over || p.id into before from app.contact_points p where p.org_id = org and p.contact_id = contact and p.is_primary;
   update app.contact_points p set is_primary = false, replaced_at = case when p.is_invalid then p.replaced_at else app.now() end, is_invalid = true
    where p.org_id = org and p.contact_id = contact and p.kind = 'email' and (p.is_primary or clean is null) and p.value is distinct from clean;
@@ -25,21 +26,40 @@ begin
            status = 'gray', verified = false, verified_at = null, source_url = null, check_step = 0, check_due_at = null, gray_rounds = 0
      where not p.is_primary;
   end if;
-  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
 end $$;
 comment on function people.set_email(bigint, text) is 'Sets the primary email of a contact; another one than before is gray until it is checked. The old one is kept and never used; no address: none is.';
+
+-- Asked by whoever found out something of the addresses of these people: a check, a bounce.
+create function people.show_living_email(contacts bigint[]) returns void language plpgsql set search_path = pg_catalog as $$
+declare org int := app.current_org(); fallen bigint[];
+begin
+  with fall as (
+    update app.contact_points p set is_primary = false
+     where p.org_id = org and p.contact_id = any(contacts) and p.is_primary
+       and (p.status = 'red' or (p.source <> 'manual' and p.verified_at is not null and p.check_step = 0 and (p.status <> 'gray' or p.check_due_at is null)))
+       and exists (select 1 from app.contact_points o where o.org_id = p.org_id and o.contact_id = p.contact_id and o.kind = 'email' and not o.is_invalid and o.check_step = 0
+                      and ((o.status = 'green' and p.status <> 'green') or (o.status = 'yellow' and p.status in ('red', 'gray'))))
+    returning p.contact_id)
+  select array_agg(f.contact_id) into fallen from fall f;
+  update app.contact_points p set is_primary = true
+    from (select distinct on (o.contact_id) o.id from app.contact_points o
+           where o.org_id = org and o.contact_id = any(fallen) and o.kind = 'email' and not o.is_invalid and o.status in ('green', 'yellow') and o.check_step = 0
+           order by o.contact_id, o.status = 'green' desc, o.score desc nulls last, o.id) best
+   where p.org_id = org and p.id = best.id;
+end $$;
+comment on function people.show_living_email(bigint[]) is 'Gives the place of a primary email that is dead, or checked and worth less than another of the person, to that one. One written by hand keeps it while it lives.';
 
 create function people.set_phone(contact bigint, number text) returns void language plpgsql set search_path = pg_catalog as $$
 declare org int := app.current_org(); clean text := nullif(btrim(number), '');
 begin
-  perform from app.contacts c where c.org_id = org and c.id = contact for update;
+  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
+  perform from app.contacts c where c.org_id = org and c.id = contact for no key update;
   update app.contact_points p set replaced_at = app.now(), is_invalid = true
    where p.org_id = org and p.contact_id = contact and p.kind = 'phone' and not p.is_invalid and p.value is distinct from clean;
   if clean is not null then
     insert into app.contact_points as p (contact_id, kind, value, source, score) values (contact, 'phone', clean, 'manual', 100)
     on conflict (org_id, contact_id, kind, value) do update set score = 100, is_invalid = p.is_invalid and p.replaced_at is null, replaced_at = null;
   end if;
-  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
 end $$;
 comment on function people.set_phone(bigint, text) is 'Sets the phone of a contact: the others are kept and never used; no number: none is.';
 
@@ -64,6 +84,9 @@ begin
   else
     if new.contact_id <> old.contact_id then
       raise exception 'a contact keeps its contact_id' using errcode = 'PS006', hint = 'leave contact_id as it is';
+    end if;
+    if (new.email, new.phone) is distinct from (old.email, old.phone) then   -- everybody takes leads before people
+      perform from app.leads l where l.org_id = org and l.contact_id = old.contact_id order by l.id for no key update;
     end if;
     update app.contacts c set full_name = new.full_name, title = new.title where c.org_id = org and c.id = old.contact_id and (c.full_name, c.title) is distinct from (new.full_name, new.title);
   end if;
