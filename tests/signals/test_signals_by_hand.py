@@ -15,6 +15,8 @@ from penstock import identity
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.intake import leads
+from penstock.signals.books import books_of
+from penstock.signals.reading import read_batch
 from penstock.signals.tasks import pump
 
 FACE = "update company.company_slot set contact_id = :who where company_id = :company and role_code = cast(:role as company.role_code_t)"  # fmt: skip # noqa: E501
@@ -110,6 +112,25 @@ async def test_who_is_moved_to_another_slot_by_hand_is_written_to_as_before(ctx:
         "campaign_status": "active", "state": "active", "stop_reason": None, "left": False,
     }  # fmt: skip
     assert "CFO:left:bob smith" in await movements(ctx, company)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_no_step_is_tried_between_the_hand_and_what_follows(ctx: Context, moves: bool) -> None:
+    company = await make_company(ctx)
+    bob = await bob_at(ctx, company)
+    due = "select 1 from app.outreach_due"
+    with clock.held_at(at(3)):
+        assert len(await ask(ctx, due)) == 1
+        await seat(ctx, company, None)
+        if moves:
+            await seat(ctx, company, bob, "CEO")
+        assert await ask(ctx, due) == []  # at once, before any worker looked
+        books = books_of(ctx.playbooks)
+        async with ctx.db.tenant(1) as db:
+            await read_batch(db, 1, books)
+        assert await ask(ctx, due) == []  # the signal is raised, and not acted on yet
+        await work(ctx)
+        assert len(await ask(ctx, due)) == moves
 
 
 async def test_who_is_put_back_by_hand_stands_in_line_again_and_may_leave_again(ctx: Context) -> None:
