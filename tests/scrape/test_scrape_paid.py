@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx
 from scrape_cast import add_company, add_contact, change, facts, grade, listed, pages, town_companies
+from sqlalchemy import text
 
 from ground import START, one_line
 from penstock import enrichment as bank
 from penstock.api.app import create_app
 from penstock.core import clock
 from penstock.core.context import Context
+from penstock.core.db import execute
 from penstock.core.http import ask_json
 from penstock.providers.pages import apify
 from penstock.providers.pages.words import PageRequest
@@ -123,6 +125,18 @@ async def test_a_profile_says_whether_somebody_is_still_there(town_ctx: Context,
     departure = (await facts(town_ctx, "departure"))[0]
     assert departure["value"].keys() == {"name", "now_at"}
     assert departure["page_id"] is None  # no story on a page, but how it is now
+
+
+async def test_the_profile_of_somebody_at_no_company_is_read_as_any_other(town_ctx: Context, town: Town) -> None:
+    (company,) = await town_companies(town, 1)
+    one = next(officer for officer in company["officers"].values() if officer and officer["on_profile"])
+    async with town_ctx.db.tenant(1) as db:
+        insert = "insert into people.contact (full_name, profile_source_url) values (:name, :profile)"
+        await execute(db, text(insert), name="Lone Person", profile=one["profile"])
+    assert await read(town_ctx, town) == 1
+    assert await listed(town_ctx, "select * from people.next_profile_urls_30d") == [] == await facts(town_ctx)
+    assert await read(town_ctx, town) == 0
+    assert await read(town_ctx, town, days=30) == 1
 
 
 async def reported(ctx: Context, run_id: str, about: list[int], token: str = "town-apify-0001") -> httpx.Response:

@@ -28,7 +28,7 @@ select l.id as page_id, l.company_id, l.url_type, l.url, l.last_checked_at, l.et
  order by l.id;
 
 -- name: claim_profiles
--- The same for the profiles of people, with the companies at which they are thought to work.
+-- The same for the profiles of people, with the companies at which they are thought to work; who is at none belongs to the only playbook about companies.
 with due as (
   select d.org_id, d.id
     from (select p.org_id, p.id, p.company_id, p.contact_id from app.pages p
@@ -36,7 +36,7 @@ with due as (
              and coalesce(p.last_checked_at, '-infinity'::timestamptz) <= app.now() - interval '30 days' and (p.leased_until is null or p.leased_until <= app.now())
            order by coalesce(p.last_checked_at, '-infinity'::timestamptz), p.id for update of p skip locked) d
    where (select true from app.on_hold h where h.org_id = d.org_id and h.stage = 'scrape' and h.item = d.id::text) is null
-     and (select case when t.merged_into is null and c.merged_into is null then coalesce(c.playbook, cast(:only as text)) end from app.contacts t join app.companies c on c.org_id = t.org_id and c.id = t.company_id
+     and (select case when t.merged_into is null and c.merged_into is null then coalesce(c.playbook, cast(:only as text)) end from app.contacts t left join app.companies c on c.org_id = t.org_id and c.id = t.company_id
            where t.org_id = d.org_id and t.id = d.contact_id) = :playbook
    limit cast(:limit as int)
 ), leased as (
@@ -62,7 +62,7 @@ with leased as (
   returning p.org_id, p.id, p.company_id, p.contact_id, p.url_type, p.url, p.last_checked_at, p.etag, p.last_modified, p.content_hash, p.failures
 )
 select l.id as page_id, coalesce(l.company_id, t.company_id) as company_id, l.url_type, l.url, l.last_checked_at, l.etag, l.last_modified, l.content_hash, l.failures, l.contact_id, t.full_name, false as has_news_page,
-       (select coalesce(c.playbook, cast(:only as text)) from app.companies c where c.org_id = l.org_id and c.id = coalesce(l.company_id, t.company_id)) as playbook,
+       coalesce((select c.playbook from app.companies c where c.org_id = l.org_id and c.id = coalesce(l.company_id, t.company_id)), cast(:only as text)) as playbook,
        (select jsonb_agg(jsonb_build_object('id', c.id, 'name', c.name, 'linkedin_key', c.linkedin_key) order by c.id) from app.companies c
          where c.org_id = l.org_id and c.id = any(array(select s.company_id from app.company_slots s where s.org_id = l.org_id and s.contact_id = l.contact_id union select coalesce(l.company_id, t.company_id)))) as companies
   from leased l left join app.contacts t on t.org_id = l.org_id and t.id = l.contact_id

@@ -27,11 +27,13 @@ class Chain:
     """The checks of one kind of point of one playbook, in order; a checker is None whose vendor is not connected.
 
     A check that nobody can make counts as one that could not decide: the next that is asked on gray stands in for it.
-    Where none does, points wait at the first check, and end their round at a later one.
+    Where none does, points wait at the first check, and end their round at a later one. `only`: the playbook of people
+    who are nobody's lead.
     """
 
     org_id: int
     playbook: Playbook
+    only: str
     kind: str
     checks: tuple[Check, ...]
     checkers: tuple[Checker | None, ...]
@@ -40,7 +42,9 @@ class Chain:
     def of(cls, ctx: Context, org_id: int, playbook: Playbook, kind: str) -> Chain:
         """The chain as the settings connect it."""
         checks = tuple(terms for terms in playbook.checks if terms.kind == kind)
-        return cls(org_id, playbook, kind, checks, tuple(_checker(ctx, terms) for terms in checks))
+        about_companies = [name for name, book in ctx.playbooks.items() if book.subject == "company"]
+        only = about_companies[0] if len(about_companies) == 1 else ""
+        return cls(org_id, playbook, only, kind, checks, tuple(_checker(ctx, terms) for terms in checks))
 
     @property
     def runnable(self) -> list[bool]:

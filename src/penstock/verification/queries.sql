@@ -23,19 +23,32 @@ select p.id as contact_point_id, p.contact_id, p.kind, p.value, p.source, p.veri
  limit cast(:limit as int)
    for update of p skip locked;
 
+-- name: claim_unled
+-- And those of people who are nobody's lead; who is at no company of a playbook belongs to the only one about companies.
+select p.id as contact_point_id, p.contact_id, p.kind, p.value, p.source, p.verified, cast(p.status as text) as status, p.check_step, p.gray_rounds, cast(null as uuid) as lead_id
+  from app.unled_points d
+  join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id
+ where d.org_id = cast(:org_id as int) and d.kind = :kind and coalesce(d.playbook, cast(:only as text)) = :playbook and d.check_step = any(cast(:steps as int[]))
+   and not exists (select 1 from app.vendor_calls v where v.org_id = d.org_id and v.contact_point_id = d.contact_point_id and v.status = 'reserved')
+ order by d.check_due_at nulls first, d.added_at, d.contact_point_id
+ limit cast(:limit as int)
+   for update of p skip locked;
+
 -- name: leave_idle
 -- Points of nobody who is worked with do not stand at the head of the queue: they are looked at again in a month.
 update app.contact_points p set check_due_at = app.now() + interval '30 days'
   from (select i.id from app.contact_points i
          where i.org_id = cast(:org_id as int) and i.check_due_at is not null and i.check_due_at <= app.now()
            and not exists (select 1 from app.leads l where l.org_id = i.org_id and l.contact_id = i.contact_id and l.merged_into is null and l.campaign_status in ('new', 'queued', 'active', 'replied', 'paused'))
+           and not (i.is_primary and exists (select 1 from app.unled_people u where u.org_id = i.org_id and u.contact_id = i.contact_id))
          order by i.check_due_at, i.id limit 10000 for update skip locked) idle
  where p.org_id = cast(:org_id as int) and p.id = idle.id;
 
 -- name: left_behind
 -- Points in the middle of a round whose next check nobody can make any more: what the checks before it said stands.
 select p.id as contact_point_id, cast(p.status as text) as status, p.check_step, p.gray_rounds
-  from app.rechecks_due d
+  from (select org_id, contact_point_id, kind, check_step, playbook from app.rechecks_due
+        union all select org_id, contact_point_id, kind, check_step, coalesce(playbook, cast(:only as text)) from app.unled_points where check_step > 0) d
   join app.contact_points p on p.org_id = d.org_id and p.id = d.contact_point_id
  where d.org_id = cast(:org_id as int) and d.kind = :kind and d.playbook = :playbook and d.check_step > 0 and d.check_step <> all(cast(:steps as int[]))
  limit 1000 for update of p skip locked;

@@ -78,7 +78,7 @@ async def _end_rounds(ctx: Context, chain: Chain) -> None:
     """Close the rounds whose next check nobody makes: its vendor was disconnected, or the playbook dropped it."""
     served = [waiting for step in chain.connected for waiting in chain.stands_for(step)]
     async with ctx.db.tenant(chain.org_id) as db:
-        left = await rows(db, SQL["left_behind"], **chain.where, steps=served)
+        left = await rows(db, SQL["left_behind"], **chain.where, only=chain.only, steps=served)
         plans = [
             {"point_id": point["contact_point_id"], **_as_row(chain.given_up(point, clock.now()))} for point in left
         ]
@@ -149,10 +149,13 @@ async def _claim(ctx: Context, desk: Desk) -> tuple[list[Asked], int, float]:
 
 
 async def _due(db: AsyncConnection, desk: Desk) -> Sequence[RowMapping]:
-    """A batch for this check: what nobody has looked at before what is looked at again."""
+    """A batch for this check: what nobody has looked at before what is looked at again, and leads before others."""
     where, limit, steps = desk.chain.where, desk.checker.batch_size, desk.chain.stands_for(desk.step)
     unchecked = await rows(db, SQL["claim_unchecked"], **where, limit=limit) if 0 in steps else []
-    return unchecked or await rows(db, SQL["claim_again"], **where, steps=steps, limit=limit)
+    found = unchecked or await rows(db, SQL["claim_again"], **where, steps=steps, limit=limit)
+    if not found and desk.chain.playbook.subject == "company":
+        found = await rows(db, SQL["claim_unled"], **where, only=desk.chain.only, steps=steps, limit=limit)
+    return found
 
 
 async def _reserve(

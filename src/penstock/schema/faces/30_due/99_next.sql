@@ -11,7 +11,8 @@ select org_id, 'voice', count(*), min(coalesce(next_call_at, consented_at)) from
    and not exists (select 1 from app.on_hold h where h.org_id = leads.org_id and h.stage = 'voice' and h.item = leads.id::text) group by org_id
 union all
 select org_id, 'verification', count(*), min(check_due_at) from app.contact_points p where check_due_at is not null and not is_invalid
-   and exists (select 1 from app.leads l where l.org_id = p.org_id and l.contact_id = p.contact_id and l.merged_into is null and l.campaign_status in ('new', 'queued', 'active', 'replied', 'paused')) group by org_id
+   and (exists (select 1 from app.leads l where l.org_id = p.org_id and l.contact_id = p.contact_id and l.merged_into is null and l.campaign_status in ('new', 'queued', 'active', 'replied', 'paused'))
+        or (p.is_primary and exists (select 1 from app.unled_people u where u.org_id = p.org_id and u.contact_id = p.contact_id))) group by org_id
 union all
 select org_id, stage, count(*), min(retry_after) from app.dlq where retry_after is not null group by org_id, stage
 union all
