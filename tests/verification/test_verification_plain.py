@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from factories import make_company, make_person
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
+from penstock.verification import plain
 from penstock.verification.plain import clean, seal_plain_values
 
 SAM, SUE = "sam.same@q.example", "sue@q.example"
@@ -133,3 +135,35 @@ async def test_whatever_is_written_the_last_one_is_primary_and_gray_after_a_real
     await seal_plain_values(ctx, 1)
     assert [await shown(ctx, who) for who in people] == expected
     assert await seal_plain_values(ctx, 1) == 0
+
+
+async def test_writers_and_sweeps_at_once_leave_one_primary_and_lose_nothing(ctx: Context) -> None:
+    who = await contact(ctx, SAM)
+    for n in range(5):
+        emails = [f"Sam.Same@{n % 2}.example", f"sam.same@{n % 2}.example"]
+        sweeps = [seal_plain_values(ctx, 1) for _ in range(3)]
+        await asyncio.gather(*sweeps, *(write(ctx, who, email) for email in emails))
+        await seal_plain_values(ctx, 1)
+        assert (await shown(ctx, who))[0] == emails[1]
+
+
+async def test_a_sweep_that_dies_half_way_leaves_everything_as_it_was(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = await contact(ctx, SAM)
+    await seal_plain_values(ctx, 1)
+    await call_green(ctx, who)
+    await write(ctx, who, SAM.upper())
+    real = plain.execute
+
+    async def die(db: Any, statement: Any, **params: Any) -> int:
+        if "rewritten" in params:
+            raise InterruptedError
+        return await real(db, statement, **params)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(plain, "execute", die)
+        with pytest.raises(InterruptedError):
+            await seal_plain_values(ctx, 1)
+    await seal_plain_values(ctx, 1)
+    assert await shown(ctx, who) == (SAM, "green")
