@@ -125,9 +125,9 @@ async def _run_on(
     pointed = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
     migrate.upgrade(url)
     async with assembly.context(pointed, url) as ctx:
-        if await onboarding.is_real(ctx):
+        if real := await onboarding.real_tenants(ctx):
             raise Conflict(
-                "This database has a real tenant in it.", fix="unset DATABASE_URL, or name an empty database"
+                f"{', '.join(real)} in this database is real.", fix="unset DATABASE_URL, or name an empty one"
             )
         try:
             return await carry_on(ctx, town.http_url, request, progress, began)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.context import Context
-from penstock.core.db import execute, many, one, rows, scalar
+from penstock.core.db import execute, many, one, rows
 from penstock.core.errors import Conflict, NotConfigured
 from penstock.core.sqlfile import load
 from penstock.playbook import Playbook
@@ -19,6 +19,7 @@ from penstock.playbook import Playbook
 SQL = load(__package__, "onboarding.sql")
 MADE_UP_ADDRESS = "200 Harbor Street, Tampa, FL 33602"
 """Where the org of the town lives. Nobody may be written to in its name."""
+ELSEWHERE = "try things out in another database: another DATABASE_URL or PENSTOCK_HOME"
 FRESH = "use a fresh database (another DATABASE_URL or PENSTOCK_HOME) and import your lists into it"
 
 
@@ -62,14 +63,17 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
     """Make the org with campaigns, prices and caps of every playbook; gives False if a real one is there already.
 
     One that a first import made without a postal address, and that therefore may write to nobody, becomes this one.
-    Raises Conflict where it was in a town: what is known there is invented.
+    Raises Conflict for a real one where a town was, and for the town's where a real one is.
     """
     columns = {**_columns(profile), "alert_secret_sealed": _sealed(ctx, org_id, profile.alert_secret)}
     async with ctx.db.owner() as db:
-        if profile.postal_address not in ("", MADE_UP_ADDRESS) and await scalar(db, SQL["rehearsed"], org_id=org_id):
-            raise Conflict(f"Tenant {org_id} was in a town: people and answers in it are invented.", fix=FRESH)
+        await execute(db, SQL["lock_sides"])
+        if profile.postal_address == MADE_UP_ADDRESS:
+            await _refuse_real(db)
+        elif profile.postal_address:
+            await _refuse_rehearsed(db)
         done = await execute(db, SQL["complete_org"], org_id=org_id, **columns)
-        done += await execute(db, SQL["insert_org"], org_id=org_id, **columns)
+        done += await execute(db, SQL["insert_org"], org_id=org_id, made_up=MADE_UP_ADDRESS, **columns)
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["insert_key_version"], version=ctx.sealer.current)
     await ensure_playbooks(ctx, org_id)
@@ -77,23 +81,38 @@ async def ensure_org(ctx: Context, org_id: int, profile: OrgProfile) -> bool:
 
 
 async def keep_apart(ctx: Context) -> None:
-    """Mark every tenant that a town serves from now on. Raises Conflict where one that was marked would reach people.
+    """A database is in a town or reaches people, never both: take its side, for good. Does nothing where neither is so.
 
-    Raises NotConfigured for a town in production.
+    Raises Conflict where it has taken the other, NotConfigured for a town in production.
     """
     if ctx.settings.town_url and ctx.settings.environment == "production":
         raise NotConfigured("A town stands in for nobody in production.", fix="unset PENSTOCK_TOWN_URL")
+    if not ctx.settings.town_url and not ctx.settings.reaches_people:
+        return
     async with ctx.db.owner() as db:
+        await execute(db, SQL["lock_sides"])
         if ctx.settings.town_url:
+            await _refuse_real(db)
             await execute(db, SQL["rehearse"])
-        elif ctx.settings.reaches_people and (slugs := [row["slug"] for row in await rows(db, SQL["rehearsals"])]):
-            raise Conflict(f"{', '.join(slugs)} was in a town: people and answers in it are invented.", fix=FRESH)
+        else:
+            await _refuse_rehearsed(db)
+            await execute(db, SQL["go_live"])
 
 
-async def is_real(ctx: Context) -> bool:
-    """Whether the tenant of the settings has a profile of its own and never was in a town."""
+async def real_tenants(ctx: Context) -> list[str]:
+    """Slugs of who has a profile of its own, or could reach people before."""
     async with ctx.db.owner() as db:
-        return bool(await scalar(db, SQL["is_real"], org_id=ctx.settings.org_id))
+        return [row["slug"] for row in await rows(db, SQL["real"])]
+
+
+async def _refuse_real(db: AsyncConnection) -> None:
+    if slugs := [row["slug"] for row in await rows(db, SQL["real"])]:
+        raise Conflict(f"{', '.join(slugs)} is real: what a town says is invented.", fix=ELSEWHERE)
+
+
+async def _refuse_rehearsed(db: AsyncConnection) -> None:
+    if slugs := [row["slug"] for row in await rows(db, SQL["in_a_town"])]:
+        raise Conflict(f"{', '.join(slugs)} was in a town: people and answers in it are invented.", fix=FRESH)
 
 
 async def ensure_playbooks(ctx: Context, org_id: int) -> None:

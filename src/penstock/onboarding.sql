@@ -4,21 +4,27 @@ update app.orgs set slug = :slug, name = :name, legal_name = :legal_name, postal
        alert_secret_sealed = :alert_secret_sealed
  where id = cast(:org_id as int) and postal_address = '' and cast(:postal_address as text) <> '';
 
--- name: rehearsed
-select rehearsed_at is not null from app.orgs where id = cast(:org_id as int);
+-- name: lock_sides
+select pg_advisory_xact_lock(hashtext('penstock.town or people'));
+
+-- name: in_a_town
+select slug from app.orgs where rehearsed_at is not null order by id;
+
+-- name: real
+-- Who has a profile of its own, or could reach people before.
+select slug from app.orgs where rehearsed_at is null and (postal_address <> '' or live_at is not null) order by id;
 
 -- name: rehearse
 update app.orgs set rehearsed_at = app.now() where rehearsed_at is null;
 
--- name: rehearsals
-select slug from app.orgs where rehearsed_at is not null order by id;
-
--- name: is_real
-select postal_address <> '' and rehearsed_at is null from app.orgs where id = cast(:org_id as int);
+-- name: go_live
+update app.orgs set live_at = app.now() where live_at is null;
 
 -- name: insert_org
-insert into app.orgs (id, slug, name, legal_name, postal_address, support_email, support_phone, timezone, from_domain, public_url, policy, alert_email, alert_webhook_url, alert_secret_sealed)
-values (cast(:org_id as int), :slug, :name, :legal_name, :postal_address, :support_email, :support_phone, :timezone, :from_domain, :public_url, cast(:policy as jsonb), :alert_email, :alert_webhook_url, :alert_secret_sealed)
+-- Who lives where the town's org lives is in a town from the first moment.
+insert into app.orgs (id, slug, name, legal_name, postal_address, support_email, support_phone, timezone, from_domain, public_url, policy, alert_email, alert_webhook_url, alert_secret_sealed, rehearsed_at)
+values (cast(:org_id as int), :slug, :name, :legal_name, :postal_address, :support_email, :support_phone, :timezone, :from_domain, :public_url, cast(:policy as jsonb), :alert_email, :alert_webhook_url, :alert_secret_sealed,
+        case when cast(:postal_address as text) = :made_up then app.now() end)
 on conflict (id) do nothing;
 
 -- name: insert_key_version

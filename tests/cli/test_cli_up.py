@@ -77,7 +77,7 @@ def test_up_starts_no_town_for_a_tenant_with_a_profile_of_its_own(
     asyncio.run(onboard(settings, database))
     ours = {"DATABASE_URL": database, "PENSTOCK_MASTER_KEY": MASTER_KEY, "PENSTOCK_API__PORT": "0"}
     with started(tmp_path, "up", **ours) as process:
-        assert "this tenant is real" in line_with(process.stdout, "town", tmp_path)
+        assert "acme is real" in line_with(process.stdout, "town", tmp_path)
         line_with(process.stdout, "worker", tmp_path)
         assert psutil.Process(process.pid).children(recursive=True) == []
         process.send_signal(signal.SIGINT)

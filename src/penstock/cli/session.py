@@ -42,7 +42,8 @@ def quiet(settings: Settings, level: Literal["WARNING", "ERROR"] = "WARNING") ->
 async def session() -> AsyncIterator[Context]:
     """A Context on the installation's database, which is started if it is ours and brought up to date.
 
-    Raises NotConfigured in production as long as there is no tenant, NotFound when there is no demo to look at.
+    Raises NotConfigured in production as long as there is no tenant, NotFound when there is no demo to look at,
+    Conflict where a town's inventions would reach people.
     """
     settings = quiet(load_settings())
     if of_demo.get():
@@ -54,6 +55,7 @@ async def session() -> AsyncIterator[Context]:
     with assembly.database_url(settings) as url:
         async with assembly.context(settings, url) as ctx:
             await ensure_tenant(ctx)
+            await onboarding.keep_apart(ctx)
             yield ctx
 
 

@@ -34,10 +34,10 @@ async def up(settings: Settings, *, pace: float, seed: int, say: Callable[[str],
     with assembly.database_url(settings) as url:
         async with assembly.context(settings, url) as ctx:
             await onboarding.keep_apart(ctx)
-            real = await onboarding.is_real(ctx)
+            real = await onboarding.real_tenants(ctx)
         if real and not settings.reaches_people:
-            say("town     none: this tenant is real. Connect a vendor, or try things out with another PENSTOCK_HOME")
-        with _town_if_needed(settings, real=real, pace=pace, seed=seed) as town:
+            say(f"town     none: {', '.join(real)} is real. Connect a vendor, or {onboarding.ELSEWHERE}")
+        with _town_if_needed(settings, real=bool(real), pace=pace, seed=seed) as town:
             if town:
                 settings = assembly.reached_at(
                     assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port), base

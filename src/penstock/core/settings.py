@@ -251,7 +251,8 @@ class Settings(BaseSettings):
     @property
     def reaches_people(self) -> bool:
         """Whether what is asked and sent goes to real vendors and people, not to a town."""
-        return not self.town_url and (self.vendors.any_connected or self.environment == "production")
+        outside = self.vendors.any_connected or self.mail.smtp_host or self.probe.helo_name
+        return not self.town_url and bool(outside or self.environment == "production")
 
     def playbook_packages(self) -> list[str]:
         """Python packages with a playbook of one's own, as `playbooks` lists them, separated by commas."""
@@ -294,4 +295,27 @@ def default_home() -> Path:
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and the file named by PENSTOCK_SETTINGS (default `.env`); overrides win."""
     file = os.environ.get("PENSTOCK_SETTINGS", ".env")
-    return Settings(_env_file=file if Path(file).is_file() else None, **overrides)
+    settings = Settings(_env_file=file if Path(file).is_file() else None, **overrides)
+    if settings.town_url:
+        _all_in_town(settings)
+    return settings
+
+
+def _all_in_town(settings: Settings) -> None:
+    """Raises NotConfigured where something that is set leads out of the town."""
+    outside = [
+        f"PENSTOCK_VENDORS__{name.upper()}__{field.upper()}"
+        for name, group in settings.vendors
+        if isinstance(group, Vendor) and group.key.get_secret_value()
+        for field, value in group
+        if field.endswith("base_url") and value and not str(value).startswith(settings.town_url.rstrip("/") + "/")
+    ]
+    if settings.mail.smtp_host not in ("", "127.0.0.1", "localhost"):
+        outside.append("PENSTOCK_MAIL__SMTP_HOST")
+    if settings.probe.helo_name and not settings.net.smtp_to:
+        outside.append("PENSTOCK_PROBE__HELO_NAME")
+    if outside:
+        raise NotConfigured(
+            f"PENSTOCK_TOWN_URL says that a town stands in for everybody, but {', '.join(outside)} is elsewhere",
+            fix="point them at the town, or unset PENSTOCK_TOWN_URL",
+        )
