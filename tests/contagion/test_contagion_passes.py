@@ -52,6 +52,17 @@ async def test_a_first_pass_scores_every_place_with_coordinates(ctx: Context, bo
     assert await value(ctx, DUE) == 0
 
 
+async def test_a_permit_of_no_named_town_is_known_to_its_whole_subdivision(ctx: Context, book: Playbook) -> None:
+    homes = [place(1, 0, 0, subdivision=1), place(2, 90, 0, subdivision=1), place(3, 90, 1, subdivision=2)]
+    await fill(ctx, homes, [permit(7, 0, 0, city=None, subdivision=1)])
+    await score_due(ctx, 1, book)
+    found = await scores(ctx)
+    assert [found[id]["known"] & 1 for id in (1, 2, 3)] == [1, 1, 0]
+    async with ctx.db.tenant(1) as db:
+        told = await verdicts(db, book, 1, [3])
+    assert "PERMITS_UNKNOWN" in {reason.code for reason in told[3].reasons}
+
+
 async def test_a_permit_without_coordinates_is_felt_around_its_place_and_gives_the_place_its_age(
     ctx: Context, book: Playbook
 ) -> None:
@@ -245,7 +256,7 @@ async def test_verdicts_tell_the_stored_score_with_its_reasons(ctx: Context, boo
     assert sorted(told) == [103, 109]
     near: Any = told[103]
     score = (await scores(ctx))[103]
-    assert (near.total, near.scoring_version) == (score["total_urgency_score"], "v1.0")
+    assert (near.total, near.scoring_version) == (score["total_urgency_score"], "v1.1")
     assert (near.nearest_permit_address, near.nearest_permit_date) == ("3 Elm Street", TODAY - timedelta(days=30))
     assert near.neighbor_contractor_names == ("Number 1",)
     sentences = {reason.code: reason.sentence for reason in near.reasons}

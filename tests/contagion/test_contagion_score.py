@@ -100,6 +100,49 @@ def test_nothing_known_is_nothing_scored() -> None:
     assert (row["total"], row["known"], row["confidence"]) == (0, 0, Confidence.LOW)
 
 
+KNOWN_OR_NOT = st.one_of(st.just(float("nan")), st.floats(0, 100))
+
+
+@given(
+    st.booleans(),
+    st.floats(0, 10),
+    st.sampled_from([0, 1930, 1995, 2003, 2016, 2022]),
+    st.sampled_from([0, 10_000_000, 25_000_000, 90_000_000]),
+    KNOWN_OR_NOT,
+    KNOWN_OR_NOT,
+)
+def test_without_permits_on_record_nothing_ranks_as_due_and_with_them_the_mean_stands(
+    covered: bool, pressure: float, year: int, value: int, equity: float, damage: float
+) -> None:
+    about = facts(covered=covered, value_cents=value, equity_percent=equity, damage=damage)
+    row = score(one(pressure=pressure, installed_year=year), about, WEIGHTS, as_of=AS_OF)[0]
+    parts = zip(("contagion", "age_match", "financial", "visual"), (45, 30, 15, 10), Known, strict=True)
+    known = [(int(row[name]), weight) for name, weight, flag in parts if row["known"] & flag]
+    mean = sum(points * weight for points, weight in known) / max(sum(weight for _, weight in known), 1)
+    due = 0 if row["fresh"] else mean
+    if covered:
+        assert row["total"] == pytest.approx(due, abs=1)
+    else:
+        assert (row["tier"], row["action"] in (Action.WAIT, Action.LEAVE)) == (Tier.COLD, True)
+        assert row["total"] == pytest.approx(min(due, 59), abs=1) and row["total"] < 60
+
+
+@pytest.mark.parametrize("known", [{"equity_percent": 100}, {"damage": 100}, {"value_cents": 10**9}])
+def test_one_good_figure_is_no_lead_where_no_permits_are_known(known: dict[str, float]) -> None:
+    blind = one(installed_year=0)
+    assert (total(blind, covered=False, **known), total(one(installed_year=1985), covered=False, **known)) == (59, 59)
+    verdict = told(blind, facts(covered=False, **known))
+    assert (verdict.tier, verdict.recommended_action) == ("COLD", "wait")
+    assert verdict.reasons[0].sentence == "No permits are known here, so it cannot rank as due"
+    assert total(blind, **known) < 60, "permits are known, and none is near"
+
+
+def test_the_bar_that_a_place_without_permits_stays_below_is_that_of_the_weights() -> None:
+    strict = Weights(warm=40, hot=70)
+    row = score(one(installed_year=0), facts(covered=False, equity_percent=100), strict, as_of=AS_OF)[0]
+    assert (row["total"], row["tier"]) == (39, Tier.COLD)
+
+
 @given(
     st.floats(0, 1e4),
     st.integers(0, 10_000),
@@ -138,7 +181,7 @@ def test_the_leading_reason_reads_as_a_roofer_would_say_it() -> None:
     ]
     assert (verdict.tier, verdict.recommended_action, verdict.confidence) == ("HOT", "contact", "medium")
     assert verdict.data_sources_used == ("permits", "year_built")
-    assert verdict.scoring_version == "v1.0"
+    assert verdict.scoring_version == "v1.1"
 
 
 def codes(verdict: Verdict) -> set[str]:

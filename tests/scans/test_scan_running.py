@@ -11,13 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from ground import BROKER_ID
-from penstock import billing, onboarding
+from penstock import billing, contagion, onboarding
 from penstock.core.context import Context
 from penstock.core.db import execute
 from penstock.core.errors import Conflict, InvalidInput, NotFound
-from penstock.scans import cancel, read_area, retry, run, start
+from penstock.scans import ScanRequest, cancel, estimate, read_area, retry, run, start
 from penstock.scans.tasks import pump
-from scanworld import SQUARE, account, leads_of, make_places, ordered, sql, state
+from scanworld import AUSTIN, SQUARE, account, leads_of, make_places, ordered, sql, state
 
 if TYPE_CHECKING:
     from scanrooms import Rooms
@@ -108,6 +108,22 @@ async def test_a_place_is_one_customers_for_good(ctx: Context, rooms: Rooms) -> 
     assert mine["results_summary"]["not_leads"] == {"a lead of yours already": 2}
     assert other["results_summary"]["not_leads"] == {"taken": 3}
     assert (leads_of(mine), leads_of(other)) == (1, 0)
+
+
+async def test_where_no_permits_are_known_the_best_title_is_no_lead_and_none_is_expected(ctx: Context) -> None:
+    await make_places(ctx, [None, None])
+    await sql(ctx, "update app.properties set property_value = 412000, estimated_equity = 260000 returning 1")
+    await contagion.score_due(ctx, 1, ctx.playbooks["roofing"])
+    told = await estimate(ctx, 1, ScanRequest(area=AUSTIN, broker_id=BROKER_ID))
+    assert (told.places, told.scored, told.permits) == (2, 2, 0)
+    assert (told.leads_at_most, told.leads_expected, told.at_most_cents) == (0, 0, 0)
+    assert any("no permits are known here" in note for note in told.notes)
+    scan = await ordered(ctx)
+    await pump(ctx, 1)
+    found = await state(ctx, scan)
+    assert (leads_of(found), found["results_summary"]["not_leads"]) == (0, {"below the bar": 2})
+    stored = await sql(ctx, "select distinct total_urgency_score, tier, action, confidence from app.property_scores")
+    assert stored == [{"total_urgency_score": 59, "tier": 0, "action": 1, "confidence": 0}]
 
 
 # -- states ------------------------------------------------------------------------------------------------------------

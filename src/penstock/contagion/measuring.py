@@ -59,7 +59,7 @@ def measured(ground: Ground, places: Places) -> Rows:
     rules, field = ground.rules, ground.field
     felt = measure(places.properties, field)
     facts = places.facts.copy()
-    facts["covered"] |= felt["area"] > 0
+    facts["covered"] |= (felt["area"] > 0) | (felt["same_subdivision"] > 0)
     scored = score(felt, facts, rules.weights, as_of=day_number(ground.as_of))
     nearest, some = np.zeros(len(felt), dtype=np.int64), felt["nearest"] >= 0
     nearest[some] = field.id[np.searchsorted(field.index, felt["nearest"][some])]

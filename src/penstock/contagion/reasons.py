@@ -86,7 +86,7 @@ class Teller:
 
     def _nearby(self, felt: Any, scored: Any) -> list[Reason]:
         if not scored["known"] & Known.CONTAGION:
-            return [Reason("PERMITS_UNKNOWN", "No permits of this place are on record", 1)]
+            return [Reason("PERMITS_UNKNOWN", "No permits are known here, so it cannot rank as due", 50)]
         if not felt["area"]:
             far = _feet(self.reach.area_ft)
             return [Reason("NONE_NEARBY", f"No {self.words.one} within {far} in {self._window()}", 2)]

@@ -1,7 +1,8 @@
 """From what is felt and known of a property to a score: four parts from 0 to 100, their weighted mean, tier, action.
 
-A part that is not known says nothing: it takes no share of the mean, and lowers the confidence instead. Whatever was
-done lately, or built lately, is due to nobody: its total is 0. An owner's income is not asked for and age of a person
+A part that is not known says nothing: it takes no share of the mean, and lowers the confidence instead. Without permits
+on record nothing ranks as due: the total stays below WARM, whatever title, age and pictures say. Whatever was done
+lately, or built lately, is due to nobody: its total is 0. An owner's income is not asked for and age of a person
 plays no part; what is weighed is the building, its neighbours and its title.
 """
 
@@ -99,7 +100,7 @@ class Weights:
     equity_percent: tuple[float, float] = (10, 50)
     hot: int = 80
     warm: int = 60
-    version: str = "v1.0"
+    version: str = "v1.1"
 
     def __post_init__(self) -> None:
         parts = (self.contagion, self.age_match, self.financial, self.visual)
@@ -139,6 +140,8 @@ def score(felt: Rows, facts: Rows, weights: Weights, *, as_of: int) -> Rows:
         total += np.where(known, weight * points, 0)
         known_weight += weight * known
     np.divide(total, known_weight, out=total, where=known_weight > 0)
+    # The neighbours' permits are what makes a lead: the rest alone must not stand in for them.
+    np.minimum(total, weights.warm - 1, out=total, where=~facts["covered"])
     made["total"] = np.where(made["fresh"], 0, np.rint(total))
     made["tier"] = np.digitize(made["total"], [weights.warm, weights.hot])
     made["confidence"] = np.digitize(
