@@ -113,13 +113,67 @@ def test_the_source_of_a_verification_is_kept_until_the_email_changes(sql: Conne
             "insert into marketing.message_log (campaign_id, direction, channel) values (999, 'outbound', 'email')",
             "no campaign 999",
         ),
+        ("insert into marketing.campaign_contact (campaign_id, contact_id) values (-1, -1)", "no campaign -1"),
+        (
+            "insert into marketing.campaign_contact (campaign_id, contact_id)"
+            " select campaign_id, -1 from marketing.campaign",
+            "no contact -1",
+        ),
+        (
+            "insert into marketing.campaign_contact (campaign_id) select campaign_id from marketing.campaign",
+            "no contact without a number",
+        ),
+        ("insert into marketing.booking_event (contact_id, event_time) values (-1, now())", "no contact -1"),
+        ("insert into marketing.booking_event (company_id, event_time) values (-1, now())", "no company -1"),
+        ("insert into marketing.ac_handoff (contact_id) values (-1)", "no contact -1"),
+        ("insert into marketing.ac_handoff (company_id) values (-1)", "no company -1"),
+        ("insert into bit.signal (company_id, reason) values (-1, 'funding_raised')", "no company -1"),
+        ("insert into company.company_slot (company_id, role_code) values (-1, 'CEO')", "no company -1"),
+        ("update company.company_slot set contact_id = -1 where role_code = 'CEO'", "no contact -1"),
     ],
 )
 def test_what_is_about_nobody_is_refused_in_words(sql: Connection, statement: str, said: str) -> None:
     person(sql, "Without an email")
+    company(sql)
+    sql.execute("insert into marketing.campaign (name) values ('Spring')")
     with pytest.raises(psycopg.Error, match=said) as refused:
         sql.execute(statement)  # type: ignore[call-overload]
-    assert refused.value.sqlstate == "PS006"
+    assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS006", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("not an email", "nobody", "@a.example", "ada@", "ada@localhost", "ada@@a.example", "ada@a..example", "n/a"),
+        *("ada@a.example, bo@a.example", "ada@a.example;", "Ada <ada@a.example>", "mailto:ada@a.example", "x.y1.ada"),
+    ],
+)
+def test_what_cannot_be_an_email_address_is_not_taken_as_one(sql: Connection, text: str) -> None:
+    person(sql, "Ada", "ada@a.example", "green")
+    for statement in (
+        "insert into people.contact (full_name, email) values ('Bo', %s)",
+        "update people.contact set email = %s",
+    ):
+        with pytest.raises(psycopg.Error, match="is no email address") as refused:
+            sql.execute(statement, [text])  # type: ignore[call-overload]
+        assert (refused.value.sqlstate, "name@" in (refused.value.diag.message_hint or "")) == ("PS006", True)
+        assert text not in str(refused.value.diag.message_primary)  # addresses stay out of logs
+    found = sql.execute(
+        "select full_name, email, email_status from people.contact natural join people.contact_verification"
+    )
+    assert found.fetchall() == [("Ada", "ada@a.example", "green")]
+    assert one(sql, "select count(*) from people.contact") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Ada.O'Hara+news@mail.a.example", " ada@a.example ", "ada@bücher.example", "s1.Zm9v-_x", "s12.Zm9v"]
+)
+def test_what_may_be_an_email_address_or_is_sealed_is_taken(sql: Connection, text: str) -> None:
+    who = person(sql, "Ada", text)
+    assert one(sql, "select email from people.contact") == text.strip()
+    sql.execute("update people.contact set email = null where contact_id = %s", [who])
+    sql.execute("update people.contact set email = %s where contact_id = %s", [text, who])
+    assert one(sql, "select email from people.contact") == text.strip()
 
 
 def test_gray_of_a_contact_without_an_email_is_what_it_is_and_counts_no_row(sql: Connection) -> None:

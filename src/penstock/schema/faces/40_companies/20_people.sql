@@ -14,6 +14,9 @@ comment on view people.contact is 'People with their primary email and best phon
 create function people.set_email(contact bigint, address text) returns void language plpgsql set search_path = pg_catalog as $$
 declare org int := app.current_org(); clean text := nullif(btrim(address), ''); before bigint[];
 begin
+  if not app.is_sealed(clean) and clean !~ '^[^@[:space:]<>(),;:"]+@[^@[:space:]<>(),;:".]+(\.[^@[:space:]<>(),;:".]+)+$' then   -- whether anybody reads it, a check finds out
+    raise exception 'what is written as the email of contact % is no email address', contact using errcode = 'PS006', hint = 'write one address as name@company.example, or null where there is none';
+  end if;
   update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = contact;
   perform from app.contacts c where c.org_id = org and c.id = contact for no key update;
   select p.written_over || p.id into before from app.contact_points p where p.org_id = org and p.contact_id = contact and p.is_primary;

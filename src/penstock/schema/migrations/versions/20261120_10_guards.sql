@@ -212,3 +212,36 @@ grant select (stage) on app.vendor_calls to authenticated;
 select app.describe('vendor_calls', 'The ledger and the lease in one: whoever inserts the row may make the paid call, nobody else, ever, within the window.', $$
 stage: stage that it is bought for, as whoever buys names it
 $$);
+
+-- Companies: who is named in a campaign, a booking, a hand-off, a signal or a slot is there; the foreign keys would say it in no words of ours.
+-- Asked by key: a plan made while a table was small would read all of it for every row of a large insert.
+create function app.campaign_is_there() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  if not exists (select 1 from app.campaigns k where k.org_id = new.org_id and k.id = new.campaign_id) then
+    raise exception 'there is no campaign %', coalesce(new.campaign_id::text, 'without a number') using errcode = 'PS006', hint = 'insert into marketing.campaign first';
+  end if;
+  return new;
+end $$;
+create function app.company_is_there() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  if not exists (select 1 from app.companies c where c.org_id = new.org_id and c.id = new.company_id) then
+    raise exception 'there is no company %', coalesce(new.company_id::text, 'without a number') using errcode = 'PS006', hint = 'insert into company.company first';
+  end if;
+  return new;
+end $$;
+create function app.contact_is_there() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  if not exists (select 1 from app.contacts c where c.org_id = new.org_id and c.id = new.contact_id) then
+    raise exception 'there is no contact %', coalesce(new.contact_id::text, 'without a number') using errcode = 'PS006', hint = 'insert into people.contact first';
+  end if;
+  return new;
+end $$;
+create trigger trg_campaign_is_there before insert or update of campaign_id on app.campaign_contacts for each row execute function app.campaign_is_there();
+create trigger trg_contact_is_there before insert or update of contact_id on app.campaign_contacts for each row execute function app.contact_is_there();
+create trigger trg_company_is_there before insert or update of company_id on app.signals for each row execute function app.company_is_there();
+create trigger trg_company_is_there before insert on app.company_slots for each row when (pg_trigger_depth() = 0) execute function app.company_is_there();
+create trigger trg_contact_is_there before insert or update of contact_id on app.company_slots for each row when (new.contact_id is not null) execute function app.contact_is_there();
+create trigger trg_company_is_there before insert or update of company_id on app.appointments for each row when (new.company_id is not null) execute function app.company_is_there();
+create trigger trg_contact_is_there before insert or update of contact_id on app.appointments for each row when (new.contact_id is not null) execute function app.contact_is_there();
+create trigger trg_company_is_there before insert or update of company_id on app.handoffs for each row when (new.company_id is not null) execute function app.company_is_there();
+create trigger trg_contact_is_there before insert or update of contact_id on app.handoffs for each row when (new.contact_id is not null) execute function app.contact_is_there();
