@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ground import MASTER_KEY
 from penstock.core.context import Context
+from penstock.core.errors import Conflict
 from penstock.intake import service
 from penstock.intake.service import UploadReport, import_file
 
@@ -51,6 +52,29 @@ async def test_a_key_taken_by_another_writer_meanwhile_is_looked_at_again(ctx: C
         patch.setattr(service, "_merge", overtaken)
         report = await take(ctx, as_csv([row(1), row(2)]))
     assert outcomes(report) == (1, 1, 0, 0)
+
+
+async def test_the_second_import_of_a_file_at_work_is_told_what_to_do_and_doing_it_doubles_nothing(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, at_work, go_on = as_csv([row(1), row(2)]), asyncio.Event(), asyncio.Event()
+    own = service.take_rows
+
+    async def slow(*given: Any, **more: Any) -> UploadReport:
+        at_work.set()
+        await go_on.wait()
+        return await own(*given, **more)
+
+    monkeypatch.setattr(service, "take_rows", slow)
+    first = asyncio.create_task(take(ctx, data))
+    await at_work.wait()
+    with pytest.raises(Conflict, match="another process is at work") as refused:
+        await take(ctx, data)
+    assert refused.value.fix is not None and "import the file again" in refused.value.fix
+    go_on.set()
+    assert outcomes(await first) == (2, 0, 0, 0)
+    assert outcomes(await take(ctx, data)) == (0, 2, 0, 0)
+    assert (await counts(ctx))["leads"] == 2
 
 
 async def test_no_row_of_another_tenant_is_touched(ctx: Context) -> None:

@@ -152,7 +152,10 @@ async def _merge(
 ) -> UploadReport:
     upload = await one(db, SQL["claim"], upload_id=upload_id)
     if upload is None:
-        raise Conflict("another process is at work on this upload, or it has ended")
+        raise Conflict(
+            "another process is at work on this upload, or it has ended",
+            fix="import the file again when that is done: nothing is doubled; GET /v1/uploads shows its state",
+        )
     reading = read(file, upload["map_name"], clock.now().date(), _subject(ctx, upload["playbook"]))
     source = upload["source"] or reading.plan.source or "file"
     return await take_rows(ctx, db, org_id, upload, reading, source, progress=progress)
