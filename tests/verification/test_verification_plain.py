@@ -51,6 +51,17 @@ async def shown(ctx: Context, who: int) -> tuple[str | None, str | None]:
     return (ctx.sealer.open(1, row["email"]) if row["email"] else None), row["email_status"]
 
 
+async def test_an_email_that_begins_as_sealed_values_do_is_sealed_too(ctx: Context) -> None:
+    who = await contact(ctx, "s1.smith@q.example")
+    await write(ctx, who, "s22.smith@q.example")
+    assert await seal_plain_values(ctx, 1) > 0
+    async with ctx.db.tenant(1) as db:
+        kept = await rows(db, text("select value from app.contact_points where contact_id = :id"), id=who)
+    assert {ctx.sealer.open(1, row["value"]) for row in kept} == {"s1.smith@q.example", "s22.smith@q.example"}
+    assert all("@" not in row["value"] for row in kept)
+    assert await shown(ctx, who) == ("s22.smith@q.example", "gray")
+
+
 @pytest.mark.parametrize("again", [SAM, "Sam.Same@Q.example", f"  {SAM} "])
 async def test_the_same_email_written_again_stays_primary_and_keeps_its_colour(ctx: Context, again: str) -> None:
     who = await contact(ctx, SAM)

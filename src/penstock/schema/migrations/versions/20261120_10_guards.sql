@@ -76,6 +76,14 @@ $$);
 -- Addresses: what is replaced through people.contact is never used again, and an address that another takes the place of is a page nobody has read.
 create function app.is_sealed(value text) returns boolean language sql immutable parallel safe as $$ select value ~ '^s[0-9]+\.' $$;
 comment on function app.is_sealed(text) is 'Whether a contact value is sealed; what somebody wrote by hand is plain until the next sweep.';
+-- A plain address may begin as sealed values do. In capitals, which addresses do not heed, it does not; sealing makes it small again.
+create function app.plain_is_plain() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  new.value := upper(left(new.value, 1)) || substr(new.value, 2);
+  return new;
+end $$;
+create trigger trg_plain_is_plain before insert or update of value on app.contact_points for each row
+  when (position('@' in new.value) > 0 and new.value ~ '^s[0-9]+\.') execute function app.plain_is_plain();
 alter table app.contact_points add column replaced_at timestamptz, add column written_over bigint[] not null default '{}', add column source_url text;
 update app.contact_points p set replaced_at = m.added_at, is_invalid = true
   from app.contact_points m
