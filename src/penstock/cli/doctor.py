@@ -269,9 +269,7 @@ async def vendor(http: httpx.AsyncClient, settings: Settings, name: str) -> Find
     group: Vendor = getattr(settings.vendors, name)
     variable = f"PENSTOCK_VENDORS__{name.upper()}"
     if not group.connected:
-        return Finding(
-            name, "note", "not connected", f"set {variable}__KEY to use it; without any key, penstock up runs the town"
-        )
+        return Finding(name, "note", "not connected", f"set {variable}__KEY to use it; what needs it waits")
     secret = getattr(group, "webhook_secret", None)
     if secret is not None and secret.get_secret_value().lower() in PLACEHOLDERS:
         return Finding(name, "fail", "its webhooks cannot be verified", f"set {variable}__WEBHOOK_SECRET")

@@ -48,7 +48,7 @@ async def up(
     pace: Annotated[float, typer.Option(help="In the town: how many times as fast people live.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The town's world.")] = 7,
 ) -> None:
-    """Run API, worker, embedded PostgreSQL, and the town when no vendor is connected. One Ctrl-C stops all."""
+    """Run API, worker, embedded PostgreSQL, and the town where nobody real is reached yet. One Ctrl-C stops all."""
     if of_demo.get():
         raise InvalidInput("up runs the installation, not the demo", fix="leave out --demo")
     await everything.up(
