@@ -37,7 +37,7 @@ from ground import (
 from penstock import assembly
 from penstock.core import clock, embedded
 from penstock.core.context import Context
-from penstock.core.settings import Settings
+from penstock.core.settings import Net, Settings, Vendors
 from penstock.schema import migrate
 from penstock.town.server import Town
 from townhouse import Townhouse
@@ -135,7 +135,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def _settings(home: Path) -> Settings:
-    return Settings(environment="demo", home=home, master_key=SecretStr(MASTER_KEY))
+    """A demo's, with one batch at a time: what happens first, and how often, is then the same in every run.
+
+    Where several lines are what a test is about, it asks for them (`several_lines`).
+    """
+    return Settings(
+        environment="demo",
+        home=home,
+        master_key=SecretStr(MASTER_KEY),
+        vendors=Vendors(concurrency=1),
+        net=Net(concurrency=1),
+    )
 
 
 @pytest.fixture

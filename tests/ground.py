@@ -20,7 +20,7 @@ import pytest
 import penstock
 from penstock import assembly, onboarding
 from penstock.core.context import Context
-from penstock.core.settings import Settings
+from penstock.core.settings import Net, Settings, Vendors
 from penstock.schema import migrate
 
 MASTER_KEY = "5eed" * 16
@@ -65,9 +65,11 @@ def with_vendors(ctx: Context, **changed: Any) -> Context:
     return replace(ctx, settings=ctx.settings.model_copy(update={"vendors": vendors}))
 
 
-def one_line(ctx: Context) -> Context:
-    """The same Context with one batch at a time: what happens first, and how often, is then certain."""
-    return with_vendors(ctx, concurrency=1)
+def several_lines(ctx: Context) -> Context:
+    """The same Context with as many batches at once as an installation has: how they are cut is then by chance."""
+    net = ctx.settings.net.model_copy(update={"concurrency": Net().concurrency})
+    settings = ctx.settings.model_copy(update={"net": net})
+    return with_vendors(replace(ctx, settings=settings), concurrency=Vendors().concurrency)
 
 
 def shared_data() -> Path:

@@ -11,7 +11,7 @@ import pytest
 from billing_house import House, every, open_house
 from sqlalchemy import text
 
-from ground import START
+from ground import START, several_lines
 from penstock import billing
 from penstock.billing import checkout, reconcile, usage
 from penstock.core import clock, http
@@ -87,7 +87,7 @@ async def test_two_workers_at_once_tell_each_line_once(house: House) -> None:
     await house.subscribe()
     await house.leads(40)
     workers = [house.other_worker() for _ in range(3)]
-    await asyncio.gather(*(usage.pump(ctx, 1) for ctx in workers))
+    await asyncio.gather(*(usage.pump(ctx, 1) for ctx in map(several_lines, workers)))
     assert await house.states() == {"sent": 40}
     assert house.town.truth.grade()["usage"]["events"] == 40
 

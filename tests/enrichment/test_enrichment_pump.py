@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from factories import make_lead
-from ground import one_line, with_vendors
+from ground import several_lines, with_vendors
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
@@ -124,7 +124,7 @@ async def test_a_walked_waterfall_ends_only_after_its_last_points_were_checked(t
 
 async def test_pumps_at_once_buy_nothing_twice(town_ctx: Context, town: Town) -> None:
     await leads(town_ctx)
-    moved = await asyncio.gather(*(tasks.pump(town_ctx, 1) for _ in range(3)))
+    moved = await asyncio.gather(*(tasks.pump(several_lines(town_ctx), 1) for _ in range(3)))
     assert sum(moved) == 30
     truth = await billed(town)
     assert (truth["billed"]["melissa"]["items"], truth["paid_twice"]) == (30, 0)
@@ -134,7 +134,7 @@ async def test_pumps_at_once_buy_nothing_twice(town_ctx: Context, town: Town) ->
 async def test_pumps_at_once_end_a_waterfall_once(town_ctx: Context, town: Town) -> None:
     await leads(town_ctx, 10)
     await change(town_ctx, "update app.leads set waterfall_step = 2, scored_at = facts_changed_at")
-    await asyncio.gather(*(tasks.pump(town_ctx, 1) for _ in range(4)))
+    await asyncio.gather(*(tasks.pump(several_lines(town_ctx), 1) for _ in range(4)))
     ended = "select count(*) from app.pipeline_events where event_type = 'lead_waterfall_exhausted'"
     assert await value(town_ctx, ended) == 10
 
@@ -150,7 +150,7 @@ async def test_a_crash_between_answer_and_facts_loses_nothing_and_pays_once(
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "write", die)
         with pytest.raises(ExceptionGroup):
-            await tasks.pump(one_line(town_ctx), 1)
+            await tasks.pump(town_ctx, 1)
     assert await value(town_ctx, "select count(*) from app.vendor_calls where status = 'answered'") == 30
     assert await tasks.pump(town_ctx, 1) == 30
     assert (await billed(town))["billed"]["melissa"]["items"] == 30
@@ -168,7 +168,7 @@ async def test_a_worker_that_dies_before_the_answer_leaves_doubt_and_the_leads_g
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "buy", die)
         with pytest.raises(ExceptionGroup):
-            await tasks.pump(one_line(town_ctx), 1)
+            await tasks.pump(town_ctx, 1)
     assert await tasks.pump(town_ctx, 1) == 0
     with clock.held_at(clock.now() + timedelta(minutes=11)):
         assert await tasks.recover(town_ctx, 1) == 30
@@ -255,7 +255,7 @@ async def test_an_unreadable_answer_goes_to_the_dlq_alone(
         return honest(record)
 
     monkeypatch.setattr(melissa, "read_record", stumbles)
-    assert await tasks.pump(one_line(town_ctx), 1) == 3
+    assert await tasks.pump(town_ctx, 1) == 3
     assert await value(town_ctx, "select count(*) from app.dlq where stage = 'enrichment'") == 1
     assert await value(town_ctx, "select count(*) from app.leads where waterfall_step = 1") == 2
     with clock.held_at(clock.now() + timedelta(minutes=5)):

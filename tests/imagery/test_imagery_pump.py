@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from imagery_cast import PICTURES, book, change, desk, faults, found_leads, sql, truth, viewers
 
-from ground import START
+from ground import START, several_lines
 from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.errors import Conflict, NotFound
@@ -223,7 +223,7 @@ async def test_a_place_that_was_moved_is_looked_at_anew_and_old_words_are_forgot
 
 
 async def test_two_workers_share_the_places_and_buy_nothing_twice(town_ctx: Context, town: Town) -> None:
-    ctx = town_ctx
+    ctx = several_lines(town_ctx)
     leads = await found_leads(ctx, 8)
     other = replace(ctx, worker_id=type(ctx.worker_id)(int=7))
     done = await asyncio.gather(*(tasks.look_at_all(worker, desk(worker)) for worker in (ctx, other)))

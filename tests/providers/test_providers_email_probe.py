@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import dns.asyncresolver
 import httpx
@@ -111,28 +112,34 @@ async def test_a_stranger_who_is_held_off_proves_nothing() -> None:
         assert await code(probe(house), "ada@acme.example") == "undecided"
 
 
-async def test_nobody_at_the_port_is_undecided_and_not_knocked_at_for_every_address() -> None:
+async def test_nobody_at_the_port_is_undecided_and_not_knocked_at_for_every_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with running(House()) as house:
         pass
-    began = clock.stopwatch()
     checker = probe(house)
+    talk = AsyncMock(wraps=checker._talk)
+    monkeypatch.setattr(checker, "_talk", talk)
     replies = await checker.fetch([f"p{n}@acme.example" for n in range(20)])
     assert {checker.read(reply.raw).codes[0] for reply in replies} == {"no_connection"}
-    assert clock.stopwatch() - began < 5
+    assert talk.await_count == 1
 
 
 async def test_a_server_that_never_answers_costs_one_time_out() -> None:
+    knocks = 0
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal knocks
+        knocks += 1
         await reader.read()
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     house = House(port=server.sockets[0].getsockname()[1])
-    began = clock.stopwatch()
     checker = probe(house, timeout_s=0.3)
     replies = await checker.fetch([f"p{n}@acme.example" for n in range(10)])
     assert {checker.read(reply.raw).codes[0] for reply in replies} == {"no_connection"}
-    assert clock.stopwatch() - began < 2
+    assert knocks == 1
     server.close()
     await server.wait_closed()
 

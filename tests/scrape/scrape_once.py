@@ -1,6 +1,7 @@
 """The scrape pump of an org as a process of its own, on a database that is there already: it can be killed.
 
-`python scrape_once.py DATABASE_URL SITE_PORT` or `python scrape_once.py DATABASE_URL TOWN_URL`; prints how many pages.
+`python scrape_once.py DATABASE_URL SITE_PORT AT` or `python scrape_once.py DATABASE_URL TOWN_URL AT`; prints how many
+pages. With `--after-a-word` it says that it is ready, and begins when its input ends.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ def settings_for(where: str) -> Settings:
     return plain.model_copy(update={"net": net})
 
 
-async def main(database_url: str, where: str, at: str) -> None:
+async def main(database_url: str, where: str, at: str, *how: str) -> None:
     clock.hold(clock.datetime.fromisoformat(at))
     async with assembly.context(settings_for(where), database_url) as ctx:
         await workers.register(ctx)
+        if "--after-a-word" in how:
+            print("ready", flush=True)
+            sys.stdin.read()
         sys.stdout.write(f"{await tasks.pump(ctx, 1)}\n")
         await workers.sign_off(ctx)
 

@@ -14,16 +14,16 @@ from scrape_cast import add_company, facts, grade, listed, pages, town_companies
 from ground import START
 from penstock.core.context import Context
 from penstock.town.server import Town
-from website import open_site
+from website import HTML, open_site
 
 SCRIPT = Path(__file__).with_name("scrape_once.py")
 TEAM = "<body><main><h3>Ada Lovelace</h3><p>CEO</p></main>"
 
 
-async def start(ctx: Context, where: str) -> asyncio.subprocess.Process:
-    command = (sys.executable, str(SCRIPT), ctx.db.url, where, START.isoformat())
+async def start(ctx: Context, where: str, *how: str) -> asyncio.subprocess.Process:
+    command = (sys.executable, str(SCRIPT), ctx.db.url, where, START.isoformat(), *how)
     pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 async def finish(process: asyncio.subprocess.Process) -> int:
@@ -33,13 +33,23 @@ async def finish(process: asyncio.subprocess.Process) -> int:
 
 
 async def test_two_processes_share_the_pages_and_ask_for_none_twice(ctx: Context) -> None:
+    async def slowly(writer: asyncio.StreamWriter, headers: object) -> None:
+        """Time for the other process to take its share."""
+        await asyncio.sleep(0.1)
+        writer.write(f"HTTP/1.1 200 OK\r\n{HTML}Content-Length: {len(TEAM)}\r\n\r\n{TEAM}".encode())
+
     async with open_site() as site:
-        site.put("/", TEAM)
+        site.pages["/"] = slowly
         for n in range(24):
             await add_company(
                 ctx, f"Heron {n}", website=f"https://heron{n}.example", news=f"https://heron{n}.example/news"
             )
-        both = [await start(ctx, str(site.port)) for _ in range(2)]
+        both = [await start(ctx, str(site.port), "--after-a-word") for _ in range(2)]
+        for process in both:
+            assert process.stdout and await process.stdout.readline() == b"ready\n"
+        for process in both:
+            assert process.stdin
+            process.stdin.close()
         done = await asyncio.gather(*map(finish, both))
         asked = Counter((host, path) for host, path, _ in site.asked if path != "/robots.txt")
     assert sum(done) == 48 and min(done) > 0

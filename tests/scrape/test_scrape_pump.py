@@ -43,7 +43,12 @@ async def site() -> AsyncIterator[Site]:
 def settings(tmp_path: Path, site: Site) -> Settings:
     at = f"127.0.0.1:{site.port}"
     net = Net(
-        connect_to=at, dns_url=f"http://{at}/dns", requests_per_s_per_host=1000, page_seconds=2, page_bytes=200_000
+        connect_to=at,
+        dns_url=f"http://{at}/dns",
+        requests_per_s_per_host=1000,
+        page_seconds=2,
+        page_bytes=200_000,
+        concurrency=1,
     )
     return Settings(environment="demo", home=tmp_path, master_key=SecretStr(MASTER_KEY), net=net)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from factories import make_lead
+from ground import several_lines
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
@@ -111,7 +112,7 @@ async def test_a_value_of_two_people_is_bought_once_and_written_to_both(town_ctx
 
 async def test_pumps_at_once_buy_nothing_twice(town_ctx: Context, town: Town) -> None:
     await points(town_ctx, 20)
-    done = await asyncio.gather(*(tasks.pump(town_ctx, 1) for _ in range(3)))
+    done = await asyncio.gather(*(tasks.pump(several_lines(town_ctx), 1) for _ in range(3)))
     assert sum(done) == 40
     found = await truth(town)
     assert (found["billed"]["melissa"]["items"], found["paid_twice"]) == (20, 0)

@@ -10,7 +10,7 @@ import pytest
 from voice_cast import all_of, do, look, make_consented, the_call
 
 from factories import make_lead
-from ground import BROKER_ID
+from ground import BROKER_ID, several_lines
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import rows
@@ -105,7 +105,7 @@ async def test_a_number_that_was_just_given_is_checked_before_it_is_called(town_
 
 async def test_two_workers_call_a_person_once(town_ctx: Context, town: Any) -> None:
     await make_consented(town_ctx)
-    await asyncio.gather(*(tasks.pump(town_ctx, 1) for _ in range(3)))
+    await asyncio.gather(*(tasks.pump(several_lines(town_ctx), 1) for _ in range(3)))
     assert len(dialled(town)) == 1
     assert len(await all_of(town_ctx, "select 1 as x from app.calls")) == 1
 
