@@ -1,0 +1,1 @@
+-- More of what the database itself refuses or mends, room by room.
