@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -41,6 +42,9 @@ from penstock.core.settings import Net, Settings, Vendors
 from penstock.schema import migrate
 from penstock.town.server import Town
 from townhouse import Townhouse
+
+hypothesis.settings.register_profile("unhurried", hypothesis.settings.default, deadline=None)  # no test is timed
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:

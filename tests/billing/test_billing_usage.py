@@ -14,7 +14,7 @@ from sqlalchemy import text
 from ground import START, several_lines
 from penstock import billing
 from penstock.billing import checkout, reconcile, usage
-from penstock.core import clock, http
+from penstock.core import clock, http, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotConfigured
@@ -86,10 +86,13 @@ async def test_faults_on_the_way_neither_double_nor_lose_anything(house: House) 
 async def test_two_workers_at_once_tell_each_line_once(house: House) -> None:
     await house.subscribe()
     await house.leads(40)
-    workers = [house.other_worker() for _ in range(3)]
-    await asyncio.gather(*(usage.pump(ctx, 1) for ctx in map(several_lines, workers)))
+    others = [house.other_worker() for _ in range(3)]
+    for worker in others:
+        await workers.register(worker)
+    await asyncio.gather(*(usage.pump(ctx, 1) for ctx in map(several_lines, others)))
     assert await house.states() == {"sent": 40}
-    assert house.town.truth.grade()["usage"]["events"] == 40
+    told = house.town.truth.grade()["usage"]
+    assert (told["events"], told["repeated"]) == (40, 0)
 
 
 async def dies_on_the_wire(house: House, *, counted: int) -> None:

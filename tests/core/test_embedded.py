@@ -64,7 +64,7 @@ def use_and_leave(home: Path) -> int:
 def test_the_last_to_leave_stops_the_server(home: Path) -> None:
     with embedded.embedded_server(home) as first:
         with using(home, 0.2) as other:
-            other.wait(30)
+            other.wait(60)
         assert running(home), "we still use it"
         with psycopg.connect(first.url("shared")) as connection:
             assert connection.execute("select 1").fetchone() == (1,)
@@ -80,7 +80,7 @@ def test_two_commands_at_once_share_one_server(home: Path) -> None:
 def test_a_killed_user_is_not_counted(home: Path) -> None:
     with using(home, 60) as victim:
         victim.send_signal(signal.SIGKILL)
-        victim.wait(10)
+        victim.wait(60)
     assert running(home), "nobody was left to stop it"
     with embedded.embedded_server(home):
         pass

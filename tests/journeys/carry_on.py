@@ -1,7 +1,7 @@
 """A demo run as a process of its own, on a database and a town that are there already: something that can be killed.
 
-`python carry_on.py DATABASE_URL TOWN_URL SMTP_PORT ROWS DAYS SEED [PLAYBOOK]` prints the report as JSON on its last
-line.
+`python carry_on.py DATABASE_URL TOWN_URL SMTP_PORT ROWS DAYS SEED [PLAYBOOK]` says `begun`, and the report as JSON on
+its last line.
 """
 
 # ruff: noqa: E402
@@ -32,6 +32,7 @@ async def main(
     pointed = assembly.pointed_at_town(settings, town_url, "127.0.0.1", int(smtp_port))
     request = Request(int(rows), int(days), int(seed), playbook)
     async with assembly.context(pointed, database_url) as ctx:
+        print("begun", flush=True)
         report = await carry_on(ctx, town_url, request, lambda at, what: None, clock.stopwatch())
     sys.stdout.write(json.dumps(report) + "\n")
 

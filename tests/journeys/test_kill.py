@@ -111,11 +111,14 @@ def kill_again_and_again(
     moments = random.Random(SEED)
     for kill in range(kills):
         process = start(database, town, rows, days, playbook)
+        assert process.stdout and process.stdout.readline() == "begun\n"
         try:
-            # most of a process's first second is its imports: the moments reach from there into the run
-            process.wait(timeout=moments.uniform(1.2, 3.0))
+            process.wait(timeout=moments.uniform(0.1, 2.0))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-        else:
-            pytest.fail(f"ended after {kill} kills, code {process.returncode}: {process.communicate()[1][-3000:]}")
+        else:  # a quick machine
+            assert process.returncode == 0, process.communicate()[1][-3000:]
+            assert kill >= kills // 2, "the run is too short for its kills"
+            process.communicate()
+            return

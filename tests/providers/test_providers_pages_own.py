@@ -303,7 +303,7 @@ async def test_a_certificate_for_another_name_is_not_trusted(tmp_path: Any) -> N
     async def resolve(host: str) -> list[str]:
         return [PUBLIC]
 
-    own = Local(resolve, delay_s=0.0, limits=Limits(timeout_s=2.0))
+    own = Local(resolve, delay_s=0.0, limits=Limits(timeout_s=30.0))
     assert await refusal(own, "https://heron.example/") == "tls"
     await own.aclose()
     server.close()

@@ -66,16 +66,19 @@ async def test_killed_again_and_again_nothing_is_paid_for_twice_and_no_page_is_f
         await add_company(town_ctx, company["name"], website=at, linkedin=company["linkedin"])
     moments = random.Random(5)
     for _ in range(4):
-        process = await start(town_ctx, town.http_url)
+        process = await start(town_ctx, town.http_url, "--after-a-word")
+        assert process.stdin and process.stdout and await process.stdout.readline() == b"ready\n"
+        process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), moments.uniform(1.5, 3.5))
+            await asyncio.wait_for(process.wait(), moments.uniform(0.1, 2.0))
         except TimeoutError:
             process.kill()
         await process.communicate()
     await finish(await start(town_ctx, town.http_url))
     waiting = {one["item"] for one in await listed(town_ctx, "select item from app.dlq")}
     ends = Counter(one["outcome"] for one in await pages(town_ctx) if str(one["id"]) not in waiting)
-    assert set(ends) <= {"read", "refused", "in_doubt"} and ends["read"] > 60
+    assert set(ends) <= {"read", "refused", "in_doubt"}
+    assert ends["read"] > 30, "all but the websites in trouble: a kill may leave everything that was bought in doubt"
     assert not any(one["lease_id"] for one in await pages(town_ctx))
     truth = await grade(town)
     assert truth["business"]["pages"]["linkedin"]["twice"] == 0
