@@ -175,11 +175,11 @@ async def test_the_price_is_told_before_and_nothing_is_stored_or_bought(ctx: Con
     request = ScanRequest(area=AUSTIN, broker_id=BROKER_ID, search=True)
     told = await estimate(ctx, 1, request)
     assert (told.places, told.scored, told.at_vendor, told.trial_leads) == (10, 8, 30, 2)
-    assert told.leads_at_most == 3 + 2 + 20  # ready, not scored yet, new at the vendor
-    assert told.leads_expected == 3 + round(3 / 8 * 22)
+    assert told.leads_at_most == 3 + 2 + 30  # ready, not scored yet, at the vendor: ours came from elsewhere
+    assert told.leads_expected == 3 + round(3 / 8 * 32)
     costs = {cost.what: (cost.at_most, cost.at_most_cents) for cost in told.costs}
-    assert costs["search"] == (30, Decimal(300)) and costs["leads"] == (23, Decimal(57_500))
-    assert told.at_most_cents == 300 + 57_500 + costs["pictures"][1]
+    assert costs["search"] == (30, Decimal(300)) and costs["leads"] == (33, Decimal(82_500))
+    assert told.at_most_cents == 300 + 82_500 + costs["pictures"][1]
     capped = await estimate(ctx, 1, replace(request, max_cost_cents=Decimal(200), max_leads=4))
     assert (capped.leads_at_most, capped.at_most_cents) == (2, 200 + 2 * told.costs[2].unit_cents)
     newcomer = await estimate(ctx, 1, ScanRequest(area=AUSTIN))
@@ -260,3 +260,42 @@ async def test_a_search_buys_no_more_than_the_estimate_said(ctx: Context, rooms:
     await pump(ctx, 1)
     assert ("search", 100) in rooms.asked
     assert (await state(ctx, scan))["results_summary"]["cents"]["search"] == 1_000
+
+
+async def test_records_that_are_bought_may_all_be_new_places(ctx: Context, rooms: Rooms) -> None:
+    """Nobody knows which of the vendor's records are of the places we have, but of those that the vendor brought."""
+    await subscribe(ctx, "trial", trial=25)
+    await make_places(ctx, [90] * 10)
+    await ordered(ctx)
+    await pump(ctx, 1)
+    rooms.at_vendor = 12
+    search = ScanRequest(area=AUSTIN, broker_id=BROKER_ID, search=True, max_cost_cents=Decimal(100))
+    told = await estimate(ctx, 1, search)
+    assert (told.leads_already, told.costs[0].at_most, told.leads_at_most) == (10, 10, 10)
+    await sql(ctx, "update app.properties set source = 'batchdata' where id % 2 = 0 returning 1")
+    assert (await estimate(ctx, 1, search)).leads_at_most == 12 - 5
+    scan = await order(ctx, 1, search, actor="test")
+    await make_places(ctx, [90] * 7)  # what the search brings
+    await pump(ctx, 1)
+    assert leads_of(await state(ctx, scan)) == 7
+
+
+async def test_a_search_that_would_be_paid_for_nothing_is_refused(ctx: Context, rooms: Rooms) -> None:
+    await subscribe(ctx)
+    await make_places(ctx, [10] * 5)
+    rooms.at_vendor = 8
+    search = ScanRequest(area=AUSTIN, broker_id=BROKER_ID, search=True)
+    eaten = replace(search, max_cost_cents=Decimal(80))  # the search may cost that, a lead costs $25
+    said = "the search may take all of the limit on the cost: raise the limit, or order without the search"
+    told = await estimate(ctx, 1, eaten)
+    assert (told.no_leads_because, said in told.notes) == (said, True)
+    with pytest.raises(Conflict, match="may take all of the limit on the cost") as refused:
+        await order(ctx, 1, eaten, actor="test")
+    assert refused.value.fix == "raise the limit, or order without the search"
+    assert (await estimate(ctx, 1, replace(eaten, max_cost_cents=Decimal(2_580)))).leads_at_most == 1
+    await sql(ctx, "update app.properties set source = 'batchdata' returning 1")
+    rooms.at_vendor = 5
+    with pytest.raises(Conflict, match="the search finds no new one") as refused:
+        await order(ctx, 1, search, actor="test")
+    assert refused.value.fix == "name another area"
+    assert (await estimate(ctx, 1, replace(search, search=False))).no_leads_because is None

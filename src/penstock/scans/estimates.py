@@ -146,11 +146,14 @@ async def draw_up(
             await asking.rollback()
     records = _records(territory, at_vendor, max_cost_cents)
     rising = places.count(Why.BELOW) if permits else 0
-    wanted, expected = _leads(places, territory, records, rising, [max_leads, terms.most])
+    # Any record may be of a new place, but those of the places that this very list brought before.
+    new = min(records, max(0, at_vendor - places.brought)) if at_vendor is not None else 0
+    wanted, expected = _leads(places, territory, new, rising, [max_leads, terms.most])
     at_most = _affordable(territory, terms, records, max_cost_cents, wanted)
     if expected is not None:
         expected = min(expected, at_most)
     costs = _costs(territory, terms, records, at_most, at_most if expected is None else expected)
+    in_vain = _in_vain(costs[0], at_most, wanted)
     return Estimate(
         playbook=playbook.name,
         area_name=area.name,
@@ -170,9 +173,19 @@ async def draw_up(
         notes=(
             *_notes(places, on_record, at_vendor, terms, max_cost_cents if at_most < wanted else None),
             *_beyond(area, ground),
+            *([in_vain] if in_vain and terms.most != 0 else []),
         ),
-        no_leads_because=terms.note if terms.most == 0 else None,
+        no_leads_because=terms.note if terms.most == 0 else in_vain,
     )
+
+
+def _in_vain(search: Cost, leads: int, wanted: int) -> str | None:
+    """Why a search that costs money would bring no lead, where it would not. `wanted`: how many without the limit."""
+    if leads or not search.at_most_cents:
+        return None
+    if wanted:
+        return "the search may take all of the limit on the cost: raise the limit, or order without the search"
+    return "no place here can become a lead, and the search finds no new one: name another area"
 
 
 def _ground(area: Area, largest_square_miles: float) -> float | None:
@@ -211,14 +224,14 @@ def _affordable(territory: Territory, terms: Terms, records: int, max_cost_cents
 
 
 def _leads(
-    places: Places, territory: Territory, records: int, rising: int, most: list[int | None]
+    places: Places, territory: Territory, bought: int, rising: int, most: list[int | None]
 ) -> tuple[int, int | None]:
     """(at most, expected): who is ready, and of those without a score yet all, or as many as of the scored ones.
 
-    At most also who is below the bar and may be `rising`.
+    At most also who is below the bar and may be `rising`. `bought`: how many places the search may add.
     """
     ready = places.count(Why.READY)
-    new = places.count(Why.UNSCORED, Why.UNLOCATED) + max(0, records - len(places))
+    new = places.count(Why.UNSCORED, Why.UNLOCATED) + bought
     bounds = [bound for bound in most if bound is not None]
     at_most = min([ready + new + rising, *bounds])
     share = places.share_from(territory.lead_from)

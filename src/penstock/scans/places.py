@@ -18,7 +18,15 @@ from penstock.scans.areas import Area
 
 SQL = load(__package__)
 PLACE: Final = np.dtype(
-    [("id", ">i8"), ("lat", ">f8"), ("lng", ">f8"), ("score", ">i2"), ("felt", ">i2"), ("why", ">i2")]
+    [
+        ("id", ">i8"),
+        ("lat", ">f8"),
+        ("lng", ">f8"),
+        ("score", ">i2"),
+        ("felt", ">i2"),
+        ("brought", ">i2"),
+        ("why", ">i2"),
+    ]
 )
 # A row of binary COPY: how many fields, then each with its length before it; a header before all, a mark after.
 _ROW: Final = np.dtype(
@@ -82,6 +90,11 @@ class Places:
         """Whether any of them was scored by a permit next door, be it beyond the edge of the area."""
         return bool((self.rows["felt"] > 0).any())
 
+    @property
+    def brought(self) -> int:
+        """How many the vendor of the playbook's search was the first to tell of."""
+        return int((self.rows["brought"] > 0).sum())
+
     def share_from(self, score: int) -> float | None:
         """Which part of the scored ones has at least that score; None where none is scored."""
         return float((self.rows["score"] >= score).sum() / self.scored) if self.scored else None
@@ -107,6 +120,7 @@ async def places_of(
         org_id=org_id,
         playbook=playbook.name,
         lead_from=playbook.territory.lead_from,
+        vendor=playbook.territory.search.vendor if playbook.territory.search is not None else None,
         broker_id=broker_id,
         scan_id=scan_id,
         **area.params(),

@@ -18,6 +18,7 @@ with area as (
 )
 select a.id, coalesce(a.lat, 'NaN') as lat, coalesce(a.lng, 'NaN') as lng, coalesce(s.total_urgency_score, cast(-1 as smallint)) as score,
        cast(cast(coalesce(s.permits_within_quarter_mile > 0 or s.same_subdivision_permits > 0, false) as int) as smallint) as felt,
+       cast(cast(coalesce(a.source = cast(:vendor as text), false) as int) as smallint) as brought,
        cast(case when l.area_scan_id = cast(:scan_id as bigint) then 1
                  when l.assigned_broker_id = cast(:broker_id as uuid) then 2
                  when l.id is not null then 3
