@@ -25,6 +25,7 @@ HOMES, ASKED = 14, 18  # ids that may be meant: 1 … HOMES, 1 … ASKED
 HOME, FILED = st.integers(1, HOMES), st.integers(1, ASKED)
 WORK = st.sampled_from(["reroof", "reroof", "reroof", "solar"])
 YEAR = st.sampled_from([None, 1950, 1994, 1995, 2023])
+TOWN = st.sampled_from(["Nashville", "Brentwood", None])
 CHANGES = st.one_of(
     st.tuples(st.just("permit_comes"), FILED, SPOT, DAYS, ESTATE, st.none() | HOME, WORK),
     st.tuples(st.just("permit_moves"), FILED, st.none() | SPOT),
@@ -40,6 +41,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("place_estate"), HOME, ESTATE),
     st.tuples(st.just("place_merges"), HOME, HOME),
     st.tuples(st.just("place_value"), HOME, st.sampled_from([None, 90_000, 300_000])),
+    st.tuples(st.just("place_city"), HOME, TOWN),
     st.tuples(st.just("place_goes"), HOME),
 )
 HOMES_FIRST = st.dictionaries(HOME, st.tuples(SPOT, YEAR, ESTATE), max_size=HOMES)
@@ -52,6 +54,7 @@ UPDATES = {
     "place_built": _PLACE.format("year_built = :value"),
     "place_estate": _PLACE.format("subdivision_id = :value"),
     "place_value": _PLACE.format("property_value = :value"),
+    "place_city": _PLACE.format("city = :value"),
     "place_merges": "update app.properties set merged_into = nullif(cast(:value as bigint), id) where id = :id"
     " and exists (select 1 from app.properties o where o.id = :value)",
     "permit_owner": _PERMIT.format(
@@ -150,6 +153,16 @@ async def test_a_place_keeps_the_age_that_its_own_far_permit_gives(ctx: Context)
     found = (await scores(ctx))[1]
     assert (done.full, found["by_permit"], found["permits_within_100ft"]) == (False, True, 1)
     await nothing_differs_anew(ctx)
+
+
+async def test_a_place_that_is_in_another_town_is_scored_with_what_is_known_of_that_town(ctx: Context) -> None:
+    await fill(ctx, [place(1, 0, 0), place(2, 0, 90, city=None)], [permit(1, 0, 1)])
+    await score_due(ctx, 1, ctx.playbooks["roofing"])
+    for town, known in (("Nashville", 1), ("Brentwood", 0)):
+        await apply(ctx, "place_city", 2, town)
+        done = await score_due(ctx, 1, ctx.playbooks["roofing"])
+        assert (done.full, done.changed, (await scores(ctx))[2]["known"] & 1) == (False, 1, known)
+        await nothing_differs_anew(ctx)
 
 
 async def test_many_permits_of_one_place_are_one_re_roof_until_its_first_one_goes(ctx: Context) -> None:
