@@ -21,7 +21,7 @@ from starlette.routing import Route
 from penstock.booking import notifications
 from penstock.core import clock, dlq
 from penstock.core.context import Context
-from penstock.core.db import one, scalar
+from penstock.core.db import one, rows, scalar
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -67,11 +67,12 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.status = 200
+        self.says = ""
         self.url = ""
 
     async def take(self, request: Request) -> Response:
         self.got.append((dict(request.headers), await request.body()))
-        return Response(status_code=self.status)
+        return Response(self.says, status_code=self.status)
 
 
 @asynccontextmanager
@@ -90,15 +91,15 @@ async def receiver() -> AsyncIterator[Receiver]:
         await serving
 
 
-async def queue_mail(ctx: Context, key: str = "k") -> None:
-    payload = {"subject": "New appointment: Tuesday", "text": "Ada Sample\n"}
+async def queue_mail(ctx: Context, key: str = "k", *, subject: str = "New appointment: Tuesday") -> None:
+    payload = {"subject": subject, "text": "Ada Sample\n"}
     async with ctx.db.tenant(1) as db:
         await notifications.queue(
             ctx, db, 1, kind="alert", channel="mail", target="bea@acme.example", payload=payload, dedupe_key=key
         )
 
 
-async def queue_webhook(ctx: Context, url: str) -> None:
+async def queue_webhook(ctx: Context, url: str, *, key: str = "k", secret: str = SIGNING_SECRET) -> None:
     async with ctx.db.tenant(1) as db:
         await notifications.queue(
             ctx,
@@ -108,8 +109,8 @@ async def queue_webhook(ctx: Context, url: str) -> None:
             channel="webhook",
             target=url,
             payload={"type": "alert", "data": {"n": 1}},
-            dedupe_key="k",
-            secret_sealed=ctx.sealer.seal(1, SIGNING_SECRET),
+            dedupe_key=key,
+            secret_sealed=ctx.sealer.seal(1, secret),
         )
 
 
@@ -193,3 +194,40 @@ async def test_two_workers_deliver_a_notification_once(ctx: Context, inbox: Inbo
         await queue_mail(ctx, f"k{n}")
     tried = await asyncio.gather(*(notifications.pump(ctx, 1) for _ in range(3)))
     assert sum(tried) == len(inbox.mails) == 6
+
+
+async def test_a_notice_that_cannot_be_sent_is_given_up_alone_and_keeps_only_the_type_of_its_error(
+    ctx: Context, inbox: Inbox
+) -> None:
+    await queue_mail(ctx)
+    await queue_webhook(ctx, "http://127.0.0.1:9/hook", key="odd", secret="whsec_Ada12")
+    for _ in range(3):
+        await notifications.pump(ctx, 1)
+        clock.hold(clock.now() + timedelta(minutes=6))
+    assert len(inbox.mails) == 1
+    async with ctx.db.tenant(1) as db:
+        told = await rows(db, text("select channel, state, attempts, last_error from app.notifications order by id"))
+        waiting = await one(db, text("select error, retry_after from app.dlq where stage = 'notifications'"))
+    assert [tuple(row.values()) for row in told] == [("mail", "sent", 1, None), ("webhook", "failed", 1, "Error")]
+    assert waiting is not None and tuple(waiting.values()) == ("Error", None)
+
+
+async def test_what_a_receiver_says_never_undoes_what_was_delivered_beside_it(ctx: Context, inbox: Inbox) -> None:
+    await queue_mail(ctx)
+    async with receiver() as broker:
+        broker.status, broker.says = 400, json.dumps({"error": "gone\0 \ud800"})
+        await queue_webhook(ctx, broker.url, key="odd")
+        await notifications.pump(ctx, 1)
+    async with ctx.db.tenant(1) as db:
+        told = await rows(db, text("select state, last_error from app.notifications order by id"))
+    assert [tuple(row.values()) for row in told] == [("sent", None), ("failed", "webhook answered 400: gone ")]
+
+
+async def test_a_name_with_line_breaks_still_makes_one_subject_and_one_sender(ctx: Context, inbox: Inbox) -> None:
+    async with ctx.db.tenant(1) as db:
+        await db.exec_driver_sql("update app.orgs set name = E'Acme\nHome' where id = 1")
+    await queue_mail(ctx, subject="Ada\nMarie\r\n\x07 is  interested")
+    await notifications.pump(ctx, 1)
+    (mail,) = [message_from_bytes(raw) for raw in inbox.mails]
+    assert mail["Subject"] == "Ada Marie is interested"
+    assert mail["From"] == "Acme Home <notifications@mail.acme.example>"

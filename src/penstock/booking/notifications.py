@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
-from penstock.core.errors import ProviderBusy, ProviderError
+from penstock.core.errors import ProviderBusy, reason_of
 from penstock.core.sqlfile import load
 from penstock.providers import mail, webhook
 from penstock.providers.mail.smtp import Encryption
@@ -124,20 +125,17 @@ async def pump(ctx: Context, org_id: int) -> int:
         tried += len(claimed)
         room = asyncio.Semaphore(ctx.settings.mail.connections)
         errors = await asyncio.gather(*(_deliver(ctx, org_id, row, sender, room) for row in claimed))
-        async with ctx.db.tenant(org_id) as db:
-            await _record(db, org_id, list(zip(claimed, errors, strict=True)))
+        await _record(ctx, org_id, list(zip(claimed, errors, strict=True)))
 
 
 async def _deliver(
     ctx: Context, org_id: int, row: RowMapping, sender: RowMapping, room: asyncio.Semaphore
-) -> ProviderError | None:
-    """One delivery; gives the error instead of raising it, so that one dead receiver holds nobody else."""
-    target, payload = (
-        ctx.sealer.open(org_id, row["target_sealed"]),
-        json.loads(ctx.sealer.open(org_id, row["payload_sealed"])),
-    )
+) -> Exception | None:
+    """One delivery; gives the error instead of raising it, whatever it is, so that one bad notice holds no other."""
     async with room:
         try:
+            target = ctx.sealer.open(org_id, row["target_sealed"])
+            payload = json.loads(ctx.sealer.open(org_id, row["payload_sealed"]))
             if row["channel"] == "webhook":
                 secret = ctx.sealer.open(org_id, row["secret_sealed"]) if row["secret_sealed"] else ""
                 where = webhook.Target(url=target, secret=secret)
@@ -148,7 +146,7 @@ async def _deliver(
                 message = build_mail(payload, row["id"], sender, target, at=row["created_at"])
                 address = _address(sender)
                 await mail.send(mail_server(ctx), sender=address, recipient=target, message=message.as_bytes())
-        except ProviderError as error:
+        except Exception as error:
             return error
     return None
 
@@ -158,9 +156,9 @@ def build_mail(
 ) -> EmailMessage:
     """The mail of a notification. The Message-ID is fixed by the notification, so that a second delivery is a copy."""
     message = EmailMessage()
-    message["From"] = formataddr((sender["name"], _address(sender)))
+    message["From"] = formataddr((_one_line(sender["name"]), _address(sender)))
     message["To"] = recipient
-    message["Subject"] = payload["subject"]
+    message["Subject"] = _one_line(payload["subject"])
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<notification-{number}@{sender['from_domain']}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -184,26 +182,37 @@ def _address(sender: RowMapping) -> str:
     return f"notifications@{sender['from_domain']}"
 
 
-async def _record(db: AsyncConnection, org_id: int, results: Sequence[tuple[RowMapping, ProviderError | None]]) -> None:
+def _one_line(text: str) -> str:
+    """Words fit for a header, which takes no line break: names come from files and from people as they were typed."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())
+
+
+async def _record(ctx: Context, org_id: int, results: Sequence[tuple[RowMapping, Exception | None]]) -> None:
+    """What became of each: those that went out first, and each failure by itself, so that none undoes another's."""
     delivered = [row["id"] for row, error in results if error is None]
-    await execute(db, SQL["sent"], ids=delivered)
-    await dlq.clear(db, org_id, stage="notifications", items=[str(id) for id in delivered])
+    async with ctx.db.tenant(org_id) as db:
+        await execute(db, SQL["sent"], ids=delivered)
+        await dlq.clear(db, org_id, stage="notifications", items=[str(id) for id in delivered])
     for row, error in results:
-        if error is None:
-            continue
-        log.warning(
-            "notification_failed", notification=row["id"], kind=row["kind"], channel=row["channel"], error=str(error)
-        )
-        again = dlq.next_try(clock.now(), row["attempts"], _random.random())
-        if isinstance(error, ProviderBusy) and again is not None and row["attempts"] < TRIES:
-            await execute(db, SQL["postpone"], id=row["id"], at=again, error=str(error))
-        else:
-            await _give_up(db, org_id, row, error)
+        if error is not None:
+            async with ctx.db.tenant(org_id) as db:
+                await _failed(db, org_id, row, error)
 
 
-async def _give_up(db: AsyncConnection, org_id: int, row: RowMapping, error: ProviderError) -> None:
-    """The receiver says no, or has been silent for two days: a person decides, with `penstock dlq retry`."""
-    await execute(db, SQL["give_up"], id=row["id"], error=str(error))
+async def _failed(db: AsyncConnection, org_id: int, row: RowMapping, error: Exception) -> None:
+    reason = reason_of(error)
+    log.warning("notification_failed", notification=row["id"], kind=row["kind"], channel=row["channel"], error=reason)
+    again = dlq.next_try(clock.now(), row["attempts"], _random.random())
+    if isinstance(error, ProviderBusy) and again is not None and row["attempts"] < TRIES:
+        await execute(db, SQL["postpone"], id=row["id"], at=again, error=reason)
+    else:
+        await _give_up(db, org_id, row, reason)
+
+
+async def _give_up(db: AsyncConnection, org_id: int, row: RowMapping, reason: str) -> None:
+    """The receiver says no, or has been silent for two days, or the notice cannot be sent at all: a person decides,
+    with `penstock dlq retry`."""
+    await execute(db, SQL["give_up"], id=row["id"], error=reason)
     payload = {"kind": row["kind"], "channel": row["channel"]}
-    await dlq.put(db, org_id, stage="notifications", item=str(row["id"]), payload=payload, error=str(error))
+    await dlq.put(db, org_id, stage="notifications", item=str(row["id"]), payload=payload, error=reason)
     await execute(db, SQL["hold_for_a_person"], item=str(row["id"]))

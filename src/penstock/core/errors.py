@@ -102,6 +102,12 @@ class ProviderRefused(ProviderError):
     code, title = "provider_refused", "A vendor refused"
 
 
+def reason_of(error: Exception) -> str:
+    """What may be kept and shown of an error: the words of our own; of any other its type alone, because its text may
+    quote what it choked on."""
+    return str(error) if isinstance(error, PenstockError) else type(error).__name__
+
+
 # SQLSTATEs that our own functions raise, and the error each becomes. docs/reference/errors.md lists them.
 BY_SQLSTATE: dict[str, type[PenstockError]] = {
     "PS001": Conflict,

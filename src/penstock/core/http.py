@@ -151,15 +151,18 @@ def _http_date(value: str) -> datetime | None:
 
 
 def short_reason(response: httpx.Response) -> str:
-    """The error code, if the body names one in a known place; never its free text, which may quote a person."""
+    """The error code, if the body names one in a known place; never its free text, which may quote a person. What
+    cannot be printed is left out: no database keeps a NUL or half of a character."""
     try:
         body = response.json()
     except ValueError:
         return "no reason given"
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
-        return str(error.get("code", "no reason given"))[:80]
-    return error[:80] if isinstance(error, str) else "no reason given"
+        error = str(error.get("code", "no reason given"))
+    if not isinstance(error, str):
+        return "no reason given"
+    return "".join(character for character in error if character.isprintable())[:80]
 
 
 def _note(request: Request, outcome: int | str, began: float) -> None:

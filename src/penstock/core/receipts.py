@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
-from penstock.core.errors import PenstockError
+from penstock.core.errors import reason_of
 from penstock.core.sqlfile import load
 
 SQL = load(__package__, "receipts.sql")
@@ -66,9 +66,8 @@ async def _take(ctx: Context, org_id: int, stage: str, item: str, receipt_id: in
 
 
 async def put_aside(ctx: Context, org_id: int, *, stage: str, item: str, error: Exception) -> None:
-    """An item whose work failed waits in the DLQ. The text of an unexpected error may quote what it choked on: its type
-    is kept instead."""
-    reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
+    """An item whose work failed waits in the DLQ."""
+    reason = reason_of(error)
     log.warning("item failed", stage=stage, item=item, error=reason)
     async with ctx.db.tenant(org_id) as db:
         await dlq.put(db, org_id, stage=stage, item=item, payload={}, error=reason)
