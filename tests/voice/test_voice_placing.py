@@ -14,6 +14,7 @@ from ground import BROKER_ID, several_lines
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import rows
+from penstock.providers.voice.vapi import Vapi
 from penstock.voice import placing, script, tasks
 from penstock.voice.placing import SQL
 
@@ -115,6 +116,10 @@ async def test_a_worker_that_died_before_dialling_is_followed_by_one_call(town_c
     await reserve_only(town_ctx)
     assert await tasks.pump(town_ctx, 1) == 0  # it may still be at it
     await bury_worker(town_ctx)
+    assert await tasks.pump(town_ctx, 1) == 0  # nobody knows yet whether it dialled
+    assert dialled(town) == []
+    assert (await the_call(town_ctx))["state"] == "in_doubt"
+    clock.hold(clock.now() + placing.TRUST_ABSENCE_AFTER)
     await tasks.pump(town_ctx, 1)
     assert len(dialled(town)) == 1
     call = await the_call(town_ctx)
@@ -131,6 +136,27 @@ async def test_a_worker_that_died_after_dialling_is_followed_by_no_second_call(t
     call = await the_call(town_ctx)
     assert (call["state"], call["vapi_call_id"]) == ("placed", placed.call_id)
     assert (await look(town_ctx, "select call_attempt_count as n from app.leads"))["n"] == 1
+
+
+async def test_a_call_that_the_vendor_lists_late_is_not_dialled_again(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_consented(town_ctx)
+    reserved = await reserve_only(town_ctx)
+    placed = await placing.caller(town_ctx).place(reserved.order)  # and the worker dies at once
+    await bury_worker(town_ctx)
+    with monkeypatch.context() as vendor:
+
+        async def unlisted(*_: Any, **__: Any) -> None:
+            return None
+
+        vendor.setattr(Vapi, "find", unlisted)
+        await tasks.pump(town_ctx, 1)
+    assert (await the_call(town_ctx))["state"] == "in_doubt"
+    clock.hold(clock.now() + placing.TRUST_ABSENCE_AFTER)
+    await tasks.pump(town_ctx, 1)
+    assert [call["id"] for call in dialled(town)] == [placed.call_id]
+    assert (await the_call(town_ctx))["vapi_call_id"] == placed.call_id
 
 
 async def test_an_answer_that_never_came_is_looked_up_and_not_dialled_again(town_ctx: Context, town: Any) -> None:

@@ -33,7 +33,7 @@ SHORTEST_CALL = timedelta(minutes=1)
 ASK_AGAIN = timedelta(days=1)  # where nothing but a change of facts lifts the refusal
 CAP_ASKED_AGAIN = timedelta(hours=1)
 CHECKED_BY = timedelta(minutes=15)  # a number just given is being checked
-TRUST_ABSENCE_AFTER = timedelta(minutes=1)  # a call asked for a moment ago may not be listed yet
+TRUST_ABSENCE_AFTER = timedelta(minutes=1)  # a call asked for a moment ago may not be listed yet, whoever asked
 log = structlog.get_logger(__name__)
 
 
@@ -315,7 +315,7 @@ async def settle(ctx: Context, org_id: int) -> int:
         async with ctx.db.tenant(org_id) as db:
             if found is not None:
                 await note_placed(ctx, db, org_id, call["id"], found.call_id)
-            elif clock.now() - call["reserved_at"] >= TRUST_ABSENCE_AFTER or call["worker_died"]:
+            elif clock.now() - call["reserved_at"] >= TRUST_ABSENCE_AFTER:
                 await never_placed(ctx, db, org_id, call["id"])
             else:
                 await execute(db, SQL["doubt"], call_id=call["id"])

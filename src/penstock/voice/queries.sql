@@ -78,7 +78,7 @@ returning lead_id, attempt_id, vendor_call_id;
 
 -- name: in_doubt
 -- Unclear ones, and reservations whose worker is dead or has been silent for ten minutes.
-select c.id, c.lead_id, c.reserved_at, coalesce(c.worker_id = any(cast(:dead as uuid[])), false) as worker_died from app.calls c
+select c.id, c.lead_id, c.reserved_at from app.calls c
  where c.state = 'in_doubt'
     or (c.state = 'reserved' and (c.reserved_at < app.now() - interval '10 minutes' or c.worker_id = any(cast(:dead as uuid[]))))
  order by c.reserved_at, c.id limit 50;
