@@ -127,7 +127,7 @@ async def test_no_step_is_tried_between_the_hand_and_what_follows(ctx: Context, 
         assert await ask(ctx, due) == []  # at once, before any worker looked
         books = books_of(ctx.playbooks)
         async with ctx.db.tenant(1) as db:
-            await read_batch(db, 1, books)
+            await read_batch(db, ctx.sealer, 1, books)
         assert await ask(ctx, due) == []  # the signal is raised, and not acted on yet
         await work(ctx)
         assert len(await ask(ctx, due)) == moves

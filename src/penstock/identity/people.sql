@@ -52,8 +52,10 @@ select c.id, c.profile_key, c.full_name, a.emails, c.company_id, t.companies
 select n, profile_key, case when email_is_shared then null else email end as email, company_id, name_key from people_in order by n;
 
 -- name: make_persons
+-- `moves`: left where we knew them, and works somewhere else now.
 create temp table persons on commit drop as
-select c.place, c.is_new, coalesce(c.contact_id, nextval('people.contact_contact_id_seq')) as contact_id, c.profile_key as claimed_profile, f.*
+select c.place, c.is_new, coalesce(c.contact_id, nextval('people.contact_contact_id_seq')) as contact_id, c.profile_key as claimed_profile, f.*,
+       exists (select 1 from app.contacts k where k.id = c.contact_id and k.left_company_at is not null and k.company_id <> f.company_id) as moves
   from people_claimed c
   join (select d.place as at_place, min(p.company_id) filter (where d.n = d.first_n) as company_id, min(p.source) filter (where d.n = d.first_n) as source,
                (array_agg(p.full_name order by p.n) filter (where p.full_name is not null))[1] as full_name,
@@ -80,7 +82,7 @@ with renewed as (
          case when x.moves or c.company_id = p.company_id then coalesce(p.title, c.title) else c.title end as title,
          case when x.moves or (cast(:seen_there as boolean) and c.company_id = p.company_id) then null else c.left_company_at end as left_company_at
     from persons p join app.contacts c on c.id = p.contact_id
-   cross join lateral (select c.company_id is null or (c.left_company_at is not null and c.company_id <> p.company_id) as moves) x
+   cross join lateral (select c.company_id is null or p.moves as moves) x
    where not p.is_new
 )
 update app.contacts c
@@ -90,20 +92,21 @@ update app.contacts c
        is distinct from (r.full_name, r.first_name, r.last_name, r.profile_key, r.company_id, r.title, r.left_company_at);
 
 -- name: merge_people_points
--- The first email of a contact is the primary one.
+-- The first email of a contact is the primary one. What a move has just retired (app.employer_left) stays in use where the new employer tells of it.
 with told as (
-  select distinct on (t.contact_id, v.kind, v.value) t.contact_id, v.kind, v.value, v.line_type, p.source
+  select distinct on (t.contact_id, v.kind, v.value) t.contact_id, v.kind, v.value, v.line_type, p.source, t.moves and p.company_id = t.company_id as at_the_new
     from people_in p join people_placed d on d.n = p.n join persons t on t.place = d.place
    cross join lateral (values ('email', p.email, null), ('phone', p.phone, coalesce(p.phone_type, 'unknown'))) v(kind, value, line_type)
    where v.value is not null
-   order by t.contact_id, v.kind, v.value, p.n desc
+   order by t.contact_id, v.kind, v.value, at_the_new desc, p.n desc
 ), made as (
   insert into app.contact_points as c (org_id, contact_id, kind, value, source, line_type, is_primary, added_at)
   select cast(:org_id as int), t.contact_id, t.kind, t.value, t.source, t.line_type, t.kind = 'email' and t.number = 1 and p.contact_id is null, app.now()
     from (select told.*, row_number() over (partition by contact_id, kind order by value) as number from told) t
     left join app.contact_points p on p.contact_id = t.contact_id and p.is_primary
    order by t.contact_id, t.kind, t.value
-  on conflict (org_id, contact_id, kind, value) do nothing
+  on conflict (org_id, contact_id, kind, value) do update set is_invalid = false, replaced_at = null
+   where c.replaced_at = app.now() and exists (select 1 from told where told.at_the_new and (told.contact_id, told.kind, told.value) = (c.contact_id, c.kind, c.value))
   returning c.contact_id
 )
 update app.leads l set facts_changed_at = app.now() from (select distinct contact_id from made) m where l.contact_id = m.contact_id;

@@ -60,6 +60,21 @@ update app.contacts c
  where c.org_id = cast(:org_id as int) and c.id = v.contact_id and c.company_id = v.company_id
    and not exists (select 1 from app.company_slots s where s.org_id = c.org_id and s.contact_id = c.id and s.company_id = v.company_id);
 
+-- name: mailboxes_of_leavers
+-- The emails of those who left a company and stay with another, with the domains of both.
+select p.id, p.value, gone.domain as left_domain,
+       array(select k.domain from app.companies k
+              where k.org_id = c.org_id and k.domain is not null
+                and (k.id = c.company_id or k.id in (select s.company_id from app.company_slots s where s.org_id = c.org_id and s.contact_id = c.id))) as domains
+  from unnest(cast(:contact_ids as bigint[]), cast(:company_ids as bigint[])) as v(contact_id, company_id)
+  join app.contacts c on c.org_id = cast(:org_id as int) and c.id = v.contact_id and c.company_id <> v.company_id and c.left_company_at is null
+  join app.companies gone on gone.org_id = c.org_id and gone.id = v.company_id
+  join app.contact_points p on p.org_id = c.org_id and p.contact_id = c.id and p.kind = 'email' and not p.is_invalid
+ where not exists (select 1 from app.company_slots s where s.org_id = c.org_id and s.contact_id = c.id and s.company_id = v.company_id);
+
+-- name: retire_emails
+select app.retire_emails(cast(:org_id as int), cast(:ids as bigint[]));
+
 -- name: told
 -- Movements that have been told of.
 select company_id, reason, payload from app.signals

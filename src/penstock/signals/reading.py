@@ -18,6 +18,7 @@ from penstock import identity, journey
 from penstock.core import dlq
 from penstock.core.db import execute, rows
 from penstock.core.errors import Conflict, PenstockError
+from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
 from penstock.identity import FoundPerson, profile_key
 from penstock.signals.books import Books
@@ -45,7 +46,7 @@ class Changed:
     contact_id: int | None
 
 
-async def read_batch(db: AsyncConnection, org_id: int, books: Books) -> int:
+async def read_batch(db: AsyncConnection, sealer: Sealer, org_id: int, books: Books) -> int:
     """Read a batch of facts in the caller's transaction; gives how many."""
     await execute(db, SQL["one_at_a_time"], org_id=org_id)
     claimed = await rows(db, SQL["claim_facts"], org_id=org_id, limit=BATCH)
@@ -53,7 +54,7 @@ async def read_batch(db: AsyncConnection, org_id: int, books: Books) -> int:
         return 0
     companies = await _companies(db, org_id, claimed)
     failed: set[int] = set()
-    told = await _settle_all(db, org_id, companies, failed)
+    told = await _settle_all(db, sealer, org_id, companies, failed)
     readable = [fact for fact in claimed if fact["company_id"] not in failed]
     raised = await _raised(db, org_id, books, companies, readable, told)
     count = await execute(db, SQL["raise"], org_id=org_id, raised=json.dumps(raised)) if raised else 0
@@ -111,18 +112,18 @@ def _profile(url: object) -> str | None:
 
 
 async def _settle_all(
-    db: AsyncConnection, org_id: int, companies: dict[int, Company], failed: set[int]
+    db: AsyncConnection, sealer: Sealer, org_id: int, companies: dict[int, Company], failed: set[int]
 ) -> list[Changed]:
     """Bring all slots to where the facts have them; a company that cannot be settled waits in the DLQ, alone."""
     with_facts = [company for company in companies.values() if company.facts]
     with suppress(Exception):  # whoever is to blame is found below
         async with db.begin_nested():
-            return await _settle(db, org_id, with_facts)
+            return await _settle(db, sealer, org_id, with_facts)
     told: list[Changed] = []
     for company in with_facts:
         try:
             async with db.begin_nested():
-                told += await _settle(db, org_id, [company])
+                told += await _settle(db, sealer, org_id, [company])
         except Exception as error:
             if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RING_OF_LOCKS:
                 raise  # nobody's fault: the whole batch is taken anew
@@ -139,7 +140,7 @@ async def _put_aside(db: AsyncConnection, org_id: int, company: Company, error: 
         await dlq.put(db, org_id, stage=STAGE, item=f"fact:{fact_id}", payload=payload, error=reason)
 
 
-async def _settle(db: AsyncConnection, org_id: int, companies: Sequence[Company]) -> list[Changed]:
+async def _settle(db: AsyncConnection, sealer: Sealer, org_id: int, companies: Sequence[Company]) -> list[Changed]:
     plans = [plan(company) for company in companies]
     notes = [note for made in plans for note in made.notes]
     if notes:
@@ -147,7 +148,7 @@ async def _settle(db: AsyncConnection, org_id: int, companies: Sequence[Company]
     contacts = await _contacts(db, org_id, plans)
     for made in plans:
         await _move(db, org_id, made, contacts)
-    await _mark_leavers(db, org_id, plans)
+    await _mark_leavers(db, sealer, org_id, plans)
     return [
         Changed(made.company, change, _contact_of(made, change, contacts)) for made in plans for change in made.changes
     ]
@@ -202,7 +203,7 @@ async def _move(db: AsyncConnection, org_id: int, made: Plan, contacts: Contacts
         held[move.role] = taker
 
 
-async def _mark_leavers(db: AsyncConnection, org_id: int, plans: Sequence[Plan]) -> None:
+async def _mark_leavers(db: AsyncConnection, sealer: Sealer, org_id: int, plans: Sequence[Plan]) -> None:
     leavers = [
         (move.before.contact_id, made.company.id, move.at.isoformat())
         for made in plans
@@ -212,9 +213,29 @@ async def _mark_leavers(db: AsyncConnection, org_id: int, plans: Sequence[Plan])
     leavers += [(holder.contact_id, made.company.id, at.isoformat()) for made in plans for holder, at in made.put_out]
     if leavers:
         contact_ids, company_ids, ats = zip(*leavers, strict=True)
-        await execute(
-            db, SQL["people_left"], org_id=org_id, contact_ids=[*contact_ids], company_ids=[*company_ids], ats=[*ats]
-        )
+        said: dict[str, Any] = {"org_id": org_id, "contact_ids": [*contact_ids], "company_ids": [*company_ids]}
+        await execute(db, SQL["people_left"], **said, ats=[*ats])
+        mailboxes = await rows(db, SQL["mailboxes_of_leavers"], **said)
+        lost = [box["id"] for box in mailboxes if _goes_with_the_company(_domain(sealer, org_id, box["value"]), box)]
+        if lost:
+            await execute(db, SQL["retire_emails"], org_id=org_id, ids=lost)
+
+
+def _goes_with_the_company(domain: str | None, box: RowMapping) -> bool:
+    """Whether somebody who left one of their companies lost this mailbox with it.
+
+    It is at the domain of that company; or nobody knows that domain, and it is at none of the others'.
+    """
+    if box["left_domain"] is None:
+        return domain not in box["domains"]
+    return domain == box["left_domain"] and domain not in box["domains"]
+
+
+def _domain(sealer: Sealer, org_id: int, value: str) -> str | None:
+    try:
+        return identity.email_domain(sealer.open(org_id, value))
+    except ValueError:  # its key is lost: nobody can write to it
+        return None
 
 
 def _contact_of(made: Plan, change: Change, contacts: Contacts) -> int | None:

@@ -13,6 +13,7 @@ from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.receipts import put_aside
+from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
 from penstock.signals.actions import SINGLY
 from penstock.signals.books import Books, books_of
@@ -31,7 +32,7 @@ async def pump(ctx: Context, org_id: int) -> int:
     if merged:
         await _open_windows(ctx, org_id, books)
     done = 0
-    while read := await ctx.db.again(org_id, partial(_read, org_id=org_id, books=books)):
+    while read := await ctx.db.again(org_id, partial(_read, sealer=ctx.sealer, org_id=org_id, books=books)):
         done += read
     while acted := await ctx.db.again(org_id, partial(_act_in_bulk, org_id=org_id, books=books)):
         done += acted
@@ -58,8 +59,8 @@ async def _open_windows(ctx: Context, org_id: int, books: Books) -> dict[str, in
     return opened
 
 
-async def _read(db: AsyncConnection, *, org_id: int, books: Books) -> int:
-    return await read_batch(db, org_id, books)
+async def _read(db: AsyncConnection, *, sealer: Sealer, org_id: int, books: Books) -> int:
+    return await read_batch(db, sealer, org_id, books)
 
 
 async def _act_in_bulk(db: AsyncConnection, *, org_id: int, books: Books) -> int:

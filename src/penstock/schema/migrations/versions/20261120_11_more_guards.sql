@@ -19,3 +19,56 @@ update app.vendor_calls v set area_scan_id = (
 select app.describe('vendor_calls', 'The ledger and the lease in one: whoever inserts the row may make the paid call, nobody else, ever, within the window.', $$
 area_scan_id: scan that it was bought for
 $$);
+
+-- Companies: who went to another employer is no longer to be had at the mailboxes that they had before. (Somebody at two companies has not gone.)
+create function app.retire_emails(org int, points bigint[]) returns void language plpgsql set search_path = app, pg_catalog as $$
+declare people bigint[];
+begin
+  with retired as (
+    update app.contact_points p set is_primary = false, replaced_at = case when p.is_invalid then p.replaced_at else app.now() end, is_invalid = true
+     where p.org_id = org and p.id = any(points) and p.kind = 'email' and (p.is_primary or not p.is_invalid)
+    returning p.contact_id)
+  select array_agg(distinct r.contact_id) into people from retired r;
+  update app.contact_points p set is_primary = true
+    from (select distinct on (o.contact_id) o.id from app.contact_points o
+           where o.org_id = org and o.contact_id = any(people) and o.kind = 'email' and o.status <> 'red' and not o.is_invalid
+             and not exists (select 1 from app.contact_points q where q.org_id = org and q.contact_id = o.contact_id and q.is_primary)
+           order by o.contact_id, o.status, o.id desc) best
+   where p.org_id = org and p.id = best.id;
+  update app.leads l set facts_changed_at = app.now() where l.org_id = org and l.contact_id = any(people);
+end $$;
+comment on function app.retire_emails(int, bigint[]) is 'Emails that are used no more, like replaced ones; the best of the others becomes primary.';
+
+-- What somebody wrote by hand since the person left is the new address, or the one that goes along.
+create function app.employer_left() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  perform app.retire_emails(new.org_id, array(
+    select p.id from app.contact_points p
+     where p.org_id = new.org_id and p.contact_id = new.id and p.kind = 'email' and not (p.source = 'manual' and p.added_at >= old.left_company_at)
+       and not (p.is_primary and exists (select 1 from app.contact_points o where o.org_id = p.org_id and o.contact_id = p.contact_id and o.kind = 'email' and o.replaced_at >= old.left_company_at))));
+  return null;
+end $$;
+create trigger trg_employer_left after update of company_id, left_company_at on app.contacts for each row
+  when (old.left_company_at is not null and new.left_company_at is null and new.company_id <> old.company_id) execute function app.employer_left();
+
+-- Workers: which workers of the queue a process runs, so that the jobs of one that died no longer lock their stages.
+alter table app.workers add column queue_ids bigint[] not null default '{}';
+select app.describe('workers', 'Running and past worker processes: whose unfinished reservations are in doubt.', $$
+queue_ids: its workers in the queue: procrastinate_workers.id
+$$);
+
+-- Companies, messages: an answer logged by hand holds everything to its person until it is understood; what was written by hand to nobody's lead counts too.
+create index message_log_unread on app.message_log (org_id, contact_id) where direction = 'inbound' and intent is null;
+alter table app.contact_attempts alter column lead_id drop not null;
+select app.describe('contact_attempts', 'Every reserved try to reach a person, and what people wrote down of their own: what the caps count. One in flight per person.', $$
+lead_id: lead; null where somebody wrote by hand to nobody's lead
+value: sealed identifier; null where a person wrote by hand and it is not known
+decision_id: the ALLOW; null where a person wrote by hand and asked nobody
+reference: message, call or logged message it belongs to; makes a second reservation of the same step impossible
+$$);
+select app.describe('message_log', 'Every message out and in. A message in doubt (its worker died while sending) is never sent again.', $$
+intent: for inbound: what it means; null: logged by hand, and nobody has read it yet
+$$);
+select app.describe('contact_points', 'A phone or email of a contact, sealed, with where it came from and what is known of it.', $$
+replaced_at: another was written in its place through people.contact, or the person went to another employer; it comes back only by being written again
+$$);
