@@ -10,10 +10,18 @@ from sqlalchemy import text
 
 from penstock import contagion, intake
 from penstock.core.context import Context
-from penstock.core.db import scalar
+from penstock.core.db import execute, scalar
 
 IDLE = text(
     "select count(*) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'"
+)
+PAGE = text(
+    """
+    insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, status, price_cents,
+                                  cost_cents, playbook, stage, area_scan_id, answered_at)
+    values (1, 'batchdata', 'search', :hash, '2026-11-30', 'applied', :cents, :cents, 'roofing', 'intake', :scan,
+            app.now())
+    """
 )
 
 
@@ -35,17 +43,16 @@ class Rooms:
         self.asked.append(("search", given["limit"]))
         if self.fault is not None:
             raise self.fault
-        return Bought(given["limit"], 10.0 * given["limit"])
+        await self.pay(ctx, given["area_scan_id"], given["limit"])
+        return intake.Bought(given["limit"])
+
+    async def pay(self, ctx: Context, scan: int, records: int) -> None:
+        """A page of so many records in the ledger, ten cents each."""
+        async with ctx.db.tenant(1) as db:
+            await execute(db, PAGE, hash=f"{scan}: {len(self.asked)}", cents=10 * records, scan=scan)
 
     async def score_due(self, ctx: Context, org_id: int, playbook: Any) -> None:
         self.asked.append(("score", playbook.name))
-
-
-@dataclass(frozen=True)
-class Bought:
-    places: int
-    cost_cents: float
-    stopped: str | None = None
 
 
 @pytest.fixture

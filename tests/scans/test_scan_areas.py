@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core.errors import InvalidInput
-from penstock.scans.areas import Area, read_area, spellings, stored_area
+from penstock.core.towns import spellings
+from penstock.scans.areas import Area, read_area, stored_area
 from penstock.scans.polygons import read_polygon
 
 DOWNTOWN = [[-97.76, 30.25], [-97.70, 30.25], [-97.70, 30.30], [-97.76, 30.30], [-97.76, 30.25]]

@@ -31,8 +31,8 @@ async def test_an_area_that_nobody_loaded_becomes_leads_by_search_permits_and_sc
     assert 0 < leads <= 25 and summary["owner_known"] == leads
     assert (summary["search"]["places"], summary["cents"]["search"]) == (400, 4_000)
     assert summary["permits"] == {"read": ["austin"], "not_followed": []}
-    spent = await sql(ctx, "select sum(cost_cents) as cents from app.vendor_calls")
-    assert spent[0]["cents"] == 4_000
+    spent = await sql(ctx, "select area_scan_id, sum(cost_cents) as cents from app.vendor_calls group by 1")
+    assert spent == [{"area_scan_id": scan, "cents": 4_000}]
     assert (await account(ctx)) == {
         "leads": leads, "places": leads, "lines": leads, "told": leads, "trial": 25 - leads,
     }  # fmt: skip

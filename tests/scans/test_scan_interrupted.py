@@ -10,13 +10,14 @@ import sys
 import textwrap
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
 from ground import BROKER_ID, MASTER_KEY
-from penstock import journey
+from penstock import intake, journey
 from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute
@@ -58,6 +59,35 @@ async def test_a_busy_vendor_puts_the_scan_by_for_its_time(ctx: Context, rooms: 
     assert await pump(ctx, 1) == 1
     assert (await state(ctx, scan))["status"] == "completed"
     assert await sql(ctx, "select 1 from app.dlq") == []
+
+
+async def test_what_a_search_bought_before_a_hitch_is_in_the_account_and_off_the_limit(
+    ctx: Context, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_places(ctx, [90] * 9)
+    await subscribe(ctx)
+    rooms.at_vendor = 100
+    scan = await ordered(ctx, search=True, max_cost_cents=Decimal(4_000))  # $10 for the search, $25 for a lead
+    whole = rooms.search_places
+
+    async def half(ctx: Context, org_id: int, **given: Any) -> Any:
+        await rooms.pay(ctx, given["area_scan_id"], 60)
+        raise ProviderBusy("batchdata is busy")
+
+    async def the_rest(ctx: Context, org_id: int, **given: Any) -> Any:
+        return await whole(ctx, org_id, **{**given, "limit": given["limit"] - 60})
+
+    for part in (half, the_rest):
+        monkeypatch.setattr(intake, "search_places", part)
+        await pump(ctx, 1)
+        async with ctx.db.tenant(1) as db:
+            await dlq.retry(db, None)
+    summary = (await state(ctx, scan))["results_summary"]
+    assert summary["search"]["cents"] == 1_000
+    assert summary["cents"] == {"search": 1_000, "leads": 2_500}
+    assert await sql(ctx, "select area_scan_id, cost_cents from app.vendor_calls order by id") == [
+        {"area_scan_id": scan, "cost_cents": cents} for cents in (600, 400)
+    ]
 
 
 async def test_a_scan_has_the_permits_decided_and_waits_while_another_is_at_them(ctx: Context, rooms: Rooms) -> None:

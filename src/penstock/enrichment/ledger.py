@@ -57,6 +57,7 @@ class CallRequest:
     contact_id: int | None = None
     contact_point_id: int | None = None
     playbook: str | None = None
+    area_scan_id: int | None = None
     records: int = 1
 
 
@@ -100,6 +101,7 @@ def _asked(ctx: Context, org_id: int, number: int, request: CallRequest) -> dict
         "contact_id": request.contact_id,
         "contact_point_id": request.contact_point_id,
         "playbook": request.playbook,
+        "area_scan_id": request.area_scan_id,
     }
 
 

@@ -6,7 +6,7 @@ select pg_advisory_xact_lock(cast(:org_id as int), hashtext('penstock.ledger'));
 -- One outcome per question asked, in order of n. A question is bought at most once within its window, by whoever inserts the row.
 with asked as materialized (
   select * from jsonb_to_recordset(cast(:asked as jsonb)) as a(
-    n int, vendor text, operation text, hashes text[], price numeric, fresh_days int, stage text, lead_id uuid, contact_id bigint, contact_point_id bigint, playbook text)
+    n int, vendor text, operation text, hashes text[], price numeric, fresh_days int, stage text, lead_id uuid, contact_id bigint, contact_point_id bigint, playbook text, area_scan_id bigint)
 ), today as materialized (
   select (app.now() at time zone o.timezone)::date as day, date_trunc('day', app.now() at time zone o.timezone) at time zone o.timezone as starts
     from app.orgs o where o.id = cast(:org_id as int)
@@ -54,12 +54,12 @@ with asked as materialized (
 ), again as (
   update app.vendor_calls v
      set status = 'reserved', price_cents = g.price, cost_cents = g.price, worker_id = cast(:worker_id as uuid), attempts = v.attempts + 1, error = null,
-         lead_id = g.lead_id, contact_id = g.contact_id, contact_point_id = g.contact_point_id, playbook = g.playbook, stage = g.stage, reserved_at = app.now(), called_at = app.now()
+         lead_id = g.lead_id, contact_id = g.contact_id, contact_point_id = g.contact_point_id, playbook = g.playbook, area_scan_id = g.area_scan_id, stage = g.stage, reserved_at = app.now(), called_at = app.now()
     from granted g where v.org_id = cast(:org_id as int) and v.id = g.known_id and v.status = 'released'
   returning g.n, v.id
 ), first as (
-  insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, status, price_cents, cost_cents, lead_id, contact_id, contact_point_id, playbook, stage, worker_id, reserved_at, called_at)
-  select cast(:org_id as int), g.vendor, g.operation, g.hashes[1], t.day, 'reserved', g.price, g.price, g.lead_id, g.contact_id, g.contact_point_id, g.playbook, g.stage, cast(:worker_id as uuid), app.now(), app.now()
+  insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, status, price_cents, cost_cents, lead_id, contact_id, contact_point_id, playbook, area_scan_id, stage, worker_id, reserved_at, called_at)
+  select cast(:org_id as int), g.vendor, g.operation, g.hashes[1], t.day, 'reserved', g.price, g.price, g.lead_id, g.contact_id, g.contact_point_id, g.playbook, g.area_scan_id, g.stage, cast(:worker_id as uuid), app.now(), app.now()
     from granted g cross join today t where g.known_id is null
   on conflict (org_id, vendor, operation, request_hash, window_start) do nothing
   returning id, vendor, operation, request_hash

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from typing import Any, Final
 
 from penstock import enrichment as bank
@@ -40,13 +39,12 @@ LATER_S: Final = 5.0  # somebody else is buying the page: look again after so lo
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """What a search came to: how many places it told of, also by pages bought before, and what it cost now.
+    """What a search came to: how many places it told of, also by pages bought before. What it cost says the ledger.
 
     `stopped`: why it ended early, in words; None where the area or the limit was exhausted.
     """
 
     places: int
-    cost_cents: float
     stopped: str | None = None
 
 
@@ -64,23 +62,30 @@ async def count_places(ctx: Context, org_id: int, *, playbook: str, area: Mappin
 
 
 async def search_places(
-    ctx: Context, org_id: int, *, playbook: str, area: Mapping[str, Any], limit: int, actor: str
+    ctx: Context,
+    org_id: int,
+    *,
+    playbook: str,
+    area: Mapping[str, Any],
+    limit: int,
+    actor: str,
+    area_scan_id: int | None = None,
 ) -> Bought:
-    """Buy the properties of an area, `limit` at most, and make places of them.
+    """Buy the properties of an area, `limit` at most, and make places of them; the pages name the scan in the ledger.
 
     `area`: {"city", "state"}, {"postal_code"}, or a GeoJSON Polygon or MultiPolygon: of each part the vendor takes the
     box, see `areas_of`, one search after the other. Raises InvalidInput, NotConfigured, ProviderBusy (ask again: what
     was bought stands) and ProviderRefused.
     """
     terms, finder = _finder(ctx, playbook)
-    told, cost = 0, Decimal(0)
+    told = 0
     for part in areas_of(area):
-        run = _Run(ctx, org_id, ctx.playbooks[playbook], terms, finder, part, actor)
+        run = _Run(ctx, org_id, ctx.playbooks[playbook], terms, finder, part, actor, area_scan_id)
         found = await run.all(limit - told)
-        told, cost = told + found.told, cost + found.cost
+        told += found.told
         if found.stopped:
-            return Bought(told, float(cost), found.stopped)
-    return Bought(told, float(cost))
+            return Bought(told, found.stopped)
+    return Bought(told)
 
 
 def areas_of(area: Mapping[str, Any]) -> list[Area]:
@@ -150,7 +155,6 @@ class _Part:
     """What one page, or all of them, came to. `step`: how far it brings us; `found`: how many there are, if it told."""
 
     told: int = 0
-    cost: Decimal = Decimal(0)
     step: int = 0
     found: int | None = None
     stopped: str | None = None
@@ -167,16 +171,17 @@ class _Run:
     finder: PropertySearch
     area: Area
     actor: str
+    area_scan_id: int | None
 
     async def all(self, limit: int) -> _Part:
         """The pages from the first on, until there are no more, `limit` is reached or no more may be bought."""
-        told, cost, skip = 0, Decimal(0), 0
+        told, skip = 0, 0
         while told < limit:
             part = await self.page(skip, min(self.finder.page_size, limit - told))
-            told, cost, skip = told + part.told, cost + part.cost, skip + part.step
+            told, skip = told + part.told, skip + part.step
             if part.stopped or part.step == 0 or (part.found is not None and skip >= part.found):
-                return _Part(told, cost, skip, part.found, part.stopped)
-        return _Part(told, cost, skip)
+                return _Part(told, skip, part.found, part.stopped)
+        return _Part(told, skip)
 
     async def page(self, skip: int, take: int) -> _Part:
         """The page from `skip` on: out of the ledger or from the vendor, merged unless it was before."""
@@ -209,6 +214,7 @@ class _Run:
             fresh_days=self.terms.fresh_days,
             stage="intake",
             playbook=self.playbook.name,
+            area_scan_id=self.area_scan_id,
             records=take,
         )
         async with self.ctx.db.tenant(self.org_id) as db:
@@ -228,8 +234,7 @@ class _Run:
         if bought.in_doubt:
             raise ProviderBusy(f"{vendor} gave no answer to a page; it may have been charged, and is left out")
         raw = bought.answered[0][1].raw
-        part = await self._take(claim, self.finder.read(raw), raw, skip, merged=False)
-        return _Part(part.told, self.terms.price_cents * part.told, part.step, part.found)
+        return await self._take(claim, self.finder.read(raw), raw, skip, merged=False)
 
     async def _take(self, claim: Claim, page: Page, raw: Mapping[str, Any], skip: int, *, merged: bool) -> _Part:
         """Make places of a page, as one upload, and close the call in the same transaction."""

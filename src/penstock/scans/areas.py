@@ -16,11 +16,11 @@ from shapely.geometry.base import BaseGeometry
 
 from penstock.core.boxes import Box, disjoint
 from penstock.core.states import state_code
+from penstock.core.towns import spellings
 from penstock.scans.polygons import LARGEST_SQUARE_MILES, contains, read_polygon, wrong
 
 Kind = Literal["city", "zip_code", "custom_area"]
 _CELLS: Final = 200  # cells of app.grid_cell to a degree
-_SAME: Final = (("ST", "SAINT"), ("FT", "FORT"), ("MT", "MOUNT"))  # two spellings of one first word
 LONGEST_NAME: Final = 200
 _UNSTORABLE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and halves of characters
 _FORCES: Final = ("AA", "AE", "AP")  # post offices of the armed forces abroad
@@ -127,17 +127,6 @@ def read_area(
 def stored_area(kind: Kind, name: str, spec: Mapping[str, Any]) -> Area:
     """An area that was checked when it was stored."""
     return Area(kind, name, spec)
-
-
-def spellings(city: str) -> list[str]:
-    """How files may write a city, in capitals: St. Petersburg, St Petersburg, Saint Petersburg."""
-    plain = " ".join(city.upper().replace(".", "").split())
-    first, _, rest = plain.partition(" ")
-    found = {city.upper(), plain}
-    for pair in _SAME:
-        if first in pair and rest:
-            found |= {f"{other} {rest}" for other in pair} | {f"{pair[0]}. {rest}"}
-    return sorted(found)
 
 
 def _check_name(name: str) -> None:

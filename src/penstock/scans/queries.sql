@@ -88,7 +88,7 @@ select id, status, worker_id, cancel_requested_at from app.area_scans where org_
 
 -- name: hold_own
 -- The same, if it is still ours to work on.
-select id, cancel_requested_at, qualified_leads, results_summary from app.area_scans
+select id, cancel_requested_at, qualified_leads from app.area_scans
  where org_id = cast(:org_id as int) and id = cast(:id as bigint) and status = 'in_progress' and worker_id = cast(:worker_id as uuid) for update;
 
 -- name: queue
@@ -152,6 +152,10 @@ select p.org_id, cast(:playbook as text), p.id, p.owner_contact_id, p.source, p.
  order by n.place
 on conflict (org_id, playbook, property_id) where property_id is not null and merged_into is null do nothing
 returning id, lead_score;
+
+-- name: searched
+-- What the search of a scan cost so far, US cents; a page in doubt counts as spent, one that another scan bought does not.
+select coalesce(sum(v.cost_cents), 0) from app.vendor_calls v where v.org_id = cast(:org_id as int) and v.area_scan_id = cast(:id as bigint);
 
 -- name: charged
 -- What the leads of a scan cost its customer so far, US cents, and how many of them the trial paid for.

@@ -103,8 +103,11 @@ async def _search(ctx: Context, org_id: int, scan: Scan) -> bool:
             area=scan.area.spec,
             limit=scan.records_at_most,
             actor=scan.created_by,
+            area_scan_id=scan.id,
         )
-        learned = {"search": {"places": bought.places, "cents": bought.cost_cents, "stopped": bought.stopped}}
+        async with ctx.db.tenant(org_id) as db:
+            cents = float(await _search_cents(db, org_id, scan))
+        learned = {"search": {"places": bought.places, "cents": cents, "stopped": bought.stopped}}
     await _go_on(ctx, org_id, scan, "permits", learned)
     return True
 
@@ -189,7 +192,7 @@ async def _leads(ctx: Context, org_id: int, scan: Scan) -> bool:
         if held is None:
             raise Over
         status = "completed" if held["cancel_requested_at"] is None else "cancelled"
-        await _finish(db, org_id, scan, held, status, stopped)
+        await _finish(db, org_id, scan, status, stopped)
     return True
 
 
@@ -246,7 +249,7 @@ async def _room(db: AsyncConnection, org_id: int, scan: Scan, held: RowMapping, 
         charged = await one(db, SQL["charged"], org_id=org_id, id=scan.id)
         assert charged is not None
         if scan.max_cost_cents is not None:
-            left = scan.max_cost_cents - charged["cents"] - _search_cents(held)
+            left = scan.max_cost_cents - charged["cents"] - await _search_cents(db, org_id, scan)
             bounds.append((_leads_for(left, terms), f"the limit of {_dollars(scan.max_cost_cents)} is reached"))
         bounds.append((_leads_for(scan.agreed_cents - charged["cents"], terms), agreed))
     bounds.append((max(0, scan.agreed_leads - held["qualified_leads"]), agreed))
@@ -262,8 +265,9 @@ def _dollars(cents: Decimal) -> str:
     return f"${cents / 100:,.2f}"
 
 
-def _search_cents(held: RowMapping) -> Decimal:
-    return Decimal(str(((held["results_summary"] or {}).get("search") or {}).get("cents", 0)))
+async def _search_cents(db: AsyncConnection, org_id: int, scan: Scan) -> Decimal:
+    """What the search of a scan cost by the ledger, whichever of its tries bought a page."""
+    return Decimal(await scalar(db, SQL["searched"], org_id=org_id, id=scan.id))
 
 
 # -- the account -------------------------------------------------------------------------------------------------------
@@ -279,9 +283,7 @@ async def _count(db: AsyncConnection, org_id: int, scan: Scan, found: Places, *,
     await execute(db, SQL["counted"], org_id=org_id, id=scan.id, total=len(found), processed=dealt_with)
 
 
-async def _finish(
-    db: AsyncConnection, org_id: int, scan: Scan, held: RowMapping, status: str, stopped: str | None
-) -> None:
+async def _finish(db: AsyncConnection, org_id: int, scan: Scan, status: str, stopped: str | None) -> None:
     found = await _places(db, org_id, scan)
     await _count(db, org_id, scan, found, completed=status == "completed")
     tiers = await rows(db, SQL["tiers"], org_id=org_id, id=scan.id)
@@ -295,7 +297,7 @@ async def _finish(
         "owned_by_companies": sum(row["owned_by_companies"] for row in tiers),
         "best": [str(row["id"]) for row in await rows(db, SQL["best"], org_id=org_id, id=scan.id)],
         "in_trial": charged["in_trial"],
-        "cents": {"search": float(_search_cents(held)), "leads": float(charged["cents"])},
+        "cents": {"search": float(await _search_cents(db, org_id, scan)), "leads": float(charged["cents"])},
         "not_leads": dict(found.left_out()),
         "stopped": (stopped or _nothing_left(found)) if status == "completed" else None,
     }
