@@ -31,6 +31,7 @@ class Stage:
     does: str
     due: str | None = None
     pump: str | None = None  # "package.module:function", resolved by the worker
+    queue: str = "default"  # where its jobs wait: one of QUEUES
 
     @property
     def folder(self) -> str:
@@ -42,6 +43,10 @@ class Stage:
         """Name of its job in the queue."""
         return f"pump.{self.name}"
 
+
+# How many pumps of a queue a worker runs at once. What vendors, strangers' pages and great areas take minutes or hours
+# for never keeps others waiting; and what people told us (an opt-out has a time limit) waits for none of our own work.
+QUEUES = {"inbound": 2, "default": 4, "slow": 4}
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -68,43 +73,54 @@ STAGES: tuple[Stage, ...] = (
         "places without coordinates are looked up",
         "app.geocoding_due",
         "penstock.intake.locating:pump",
+        "slow",
     ),
-    Stage("permits", "permits find the place they are about", "app.permits_due", "penstock.permits.tasks:pump"),
+    Stage("permits", "permits find the place they are about", "app.permits_due", "penstock.permits.tasks:pump", "slow"),
     Stage(
         "contagion",
         "what permits next door say about a place",
         "app.contagion_due",
         "penstock.contagion.tasks:pump",
+        "slow",
     ),
-    Stage("scans", "an area becomes leads", "app.scans_due", "penstock.scans.tasks:pump"),
-    Stage("imagery", "leads are looked at from above", "app.imagery_due", "penstock.imagery.tasks:pump"),
-    Stage("reports", "a lead gets its report", "app.reports_due", "penstock.reports.tasks:pump"),
-    Stage("scrape", "watched pages are read, facts are kept", "app.scrape_due", "penstock.scrape.tasks:pump"),
+    Stage("scans", "an area becomes leads", "app.scans_due", "penstock.scans.tasks:pump", "slow"),
+    Stage("imagery", "leads are looked at from above", "app.imagery_due", "penstock.imagery.tasks:pump", "slow"),
+    Stage("reports", "a lead gets its report", "app.reports_due", "penstock.reports.tasks:pump", "slow"),
+    Stage("scrape", "watched pages are read, facts are kept", "app.scrape_due", "penstock.scrape.tasks:pump", "slow"),
     Stage("signals", "facts become signals, signals are acted on", "app.signals_due", "penstock.signals.tasks:pump"),
     Stage(
         "enrichment",
         "vendors fill gaps, each fact with its source and cost",
         "app.enrichment_due",
         "penstock.enrichment.tasks:pump",
+        "slow",
     ),
     Stage(
         "verification",
         "are the email and phone alive, and what kind",
         "app.verification_due",
         "penstock.verification.tasks:pump",
+        "slow",
     ),
     Stage("scoring", "quality, promise, route", "app.scoring_due", "penstock.scoring.tasks:pump"),
     Stage("compliance", "may we contact this person, on this channel, now?"),
     Stage("outreach", "campaigns, personas, sequences, sending", "app.outreach_due", "penstock.outreach.tasks:pump"),
-    Stage("replies", "what came back, what it means, what follows", "app.replies_due", "penstock.replies.tasks:pump"),
+    Stage(
+        "replies",
+        "what came back, what it means, what follows",
+        "app.replies_due",
+        "penstock.replies.tasks:pump",
+        "inbound",
+    ),
     Stage("voice", "numbers, calls, the talking agent", "app.calls_due", "penstock.voice.tasks:pump"),
     Stage(
         "voice.receipts",
         "what the voice vendor reports of calls",
         "app.voice_receipts_due",
         "penstock.voice.tasks:pump_receipts",
+        "inbound",
     ),
-    Stage("booking", "slots and appointments", "app.booking_due", "penstock.booking.tasks:pump"),
+    Stage("booking", "slots and appointments", "app.booking_due", "penstock.booking.tasks:pump", "inbound"),
     Stage(
         "booking.notifications",
         "brokers and operators are told",
@@ -263,4 +279,4 @@ async def announce(db: AsyncConnection, org_id: int, events: Sequence[Event]) ->
 async def wake(db: AsyncConnection, org_id: int, event_types: set[str]) -> None:
     """Nudge the stages that follow these events: for callers that wrote the events set-based in SQL."""
     for name in sorted({stage for event in event_types for stage in NEXT[event]}):
-        await jobs.nudge(db, BY_NAME[name].task, org_id)
+        await jobs.nudge(db, BY_NAME[name].task, org_id, BY_NAME[name].queue)

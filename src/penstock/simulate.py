@@ -18,13 +18,13 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import uvicorn
-from procrastinate import App as Queue
 
 from penstock import journey
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
 from penstock.core.errors import InvalidInput
+from penstock.core.jobs import Queue
 from penstock.core.sqlfile import load
 from penstock.sweep import next_slot, sweep
 from penstock.worker import drain

@@ -54,6 +54,7 @@ def resolve(name: str) -> Callable[..., Awaitable[Any]]:
 async def sweep(ctx: Context) -> None:
     """One round over all tenants. Two at once do no harm; one of them finds little left."""
     await workers.heartbeat(ctx)
+    await jobs.free_dead(ctx)
     for org_id in await ctx.db.org_ids():
         for chore in CHORES:
             await _guarded(ctx, org_id, chore)
@@ -67,7 +68,7 @@ async def nudge_due(ctx: Context, org_id: int) -> list[str]:
     async with ctx.db.tenant(org_id) as db:
         for stage in journey.STAGES:
             if stage.due and await scalar(db, text(f"select exists (select 1 from {stage.due})")):  # noqa: S608 names of our own views
-                await jobs.nudge(db, stage.task, org_id)
+                await jobs.nudge(db, stage.task, org_id, stage.queue)
                 due.append(stage.name)
     return due
 

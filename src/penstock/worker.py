@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from typing import Any
 
-import procrastinate
 import structlog
-from sqlalchemy import text
 
 from penstock import journey
 from penstock.core import clock, jobs, workers
 from penstock.core.context import Context
-from penstock.core.db import scalar
 from penstock.core.errors import NotFound
+from penstock.core.jobs import Queue
 from penstock.onboarding import ensure_playbooks, keep_apart
 from penstock.sweep import resolve, sweep
 
 SWEEP_EVERY_S = 60
+GRACE_S = 3.0
+ALIKE: dict[str, Any] = {  # of every worker of the queue
+    "install_signal_handlers": False,
+    "delete_jobs": "successful",
+    "stalled_worker_timeout": workers.SILENT_AFTER_S,
+}
 log = structlog.get_logger(__name__)
-_WAITING = text("select exists (select 1 from public.procrastinate_jobs where status = 'todo')")
 
 
-def build_queue(ctx: Context) -> procrastinate.App:
+def build_queue(ctx: Context) -> Queue:
     """The queue with one task per stage that has a pump."""
-    queue = jobs.make_app(ctx.db.url)
+    queue = Queue(ctx)
     for stage in journey.STAGES:
         if stage.pump:
             _register(queue, ctx, stage)
     return queue
 
 
-def _register(queue: procrastinate.App, ctx: Context, stage: journey.Stage) -> None:
+def _register(queue: Queue, ctx: Context, stage: journey.Stage) -> None:
     async def run(org_id: int) -> None:
-        await run_stage(ctx, stage.name, org_id)
+        try:
+            await run_stage(ctx, stage.name, org_id)
+        except BaseException:
+            queue.cut_short = True
+            raise
 
     queue.task(name=stage.task)(run)
 
@@ -54,7 +62,7 @@ async def run_stage(ctx: Context, name: str, org_id: int) -> int:
 
 
 @asynccontextmanager
-async def signed_in(ctx: Context) -> AsyncIterator[procrastinate.App]:
+async def signed_in(ctx: Context) -> AsyncIterator[Queue]:
     """The queue of a worker that has registered; signs off at a clean end only, so that a crash shows.
 
     Raises Conflict where a town's inventions would reach people.
@@ -64,42 +72,42 @@ async def signed_in(ctx: Context) -> AsyncIterator[procrastinate.App]:
     async with queue.open_async():
         await workers.register(ctx)
         yield queue
-        await workers.sign_off(ctx)
+        if not queue.cut_short:
+            await workers.sign_off(ctx)
 
 
-async def drain(queue: procrastinate.App, ctx: Context, *, concurrency: int = 1) -> None:
+async def drain(queue: Queue, ctx: Context, *, concurrency: int = 1) -> None:
     """Work until no job waits. Jobs that jobs make are included."""
-    while await _jobs_wait(ctx):
-        await queue.run_worker_async(
-            wait=False,
-            concurrency=concurrency,
-            install_signal_handlers=False,
-            listen_notify=False,
-            delete_jobs="successful",
-        )
+    while await jobs.waits(ctx):
+        await queue.run_worker_async(wait=False, concurrency=concurrency, listen_notify=False, **ALIKE)
 
 
-async def _jobs_wait(ctx: Context) -> bool:
-    async with ctx.db.owner() as db:
-        return bool(await scalar(db, _WAITING))
+async def work(ctx: Context) -> None:
+    """Take jobs and sweep until cancelled; a job that has not ended GRACE_S later is cancelled too, as by a crash.
 
-
-async def work(ctx: Context, *, concurrency: int = 4) -> None:
-    """Take jobs and sweep until cancelled."""
+    Each queue has workers of its own. When one of them ends, all do.
+    """
     for org_id in await ctx.db.org_ids():
         await ensure_playbooks(ctx, org_id)
+    await jobs.settle(ctx, {stage.task: stage.queue for stage in journey.STAGES})
     async with signed_in(ctx) as queue:
-        sweeping = asyncio.create_task(_sweep_forever(ctx))
-        try:
-            await queue.run_worker_async(
-                concurrency=concurrency, install_signal_handlers=False, delete_jobs="successful"
+        tasks = [asyncio.create_task(_sweep_forever(ctx))]
+        for name, slots in journey.QUEUES.items():
+            working = queue.run_worker_async(
+                queues=[name], concurrency=slots, shutdown_graceful_timeout=GRACE_S, **ALIKE
             )
+            tasks.append(asyncio.create_task(working))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             log.info("worker stops")
         finally:
-            sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeping
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
 
 async def _sweep_forever(ctx: Context) -> None:
