@@ -252,3 +252,48 @@ def test_a_replaced_email_never_takes_the_place_of_a_dead_one(sql: Connection) -
     sql.execute("update people.contact_verification set email_status = 'red'")
     sql.execute("select people.show_living_email(array[%s]::bigint[])", [who])
     assert one(sql, "select email from people.contact") == "new@a.example"
+
+
+def test_what_the_engine_sent_and_received_stays_as_it_was(sql: Connection) -> None:
+    who = person(sql, "Ada")
+    engines = (
+        "insert into app.message_log (org_id, contact_id, direction, channel, state, sent_at, {}, intent)"
+        " values (1, %s, %s, 'email', 'sent', now(), {}, 'other')"
+    )
+    sql.execute(engines.format("attempt_id", 7), [who, "outbound"])  # type: ignore[arg-type]
+    sql.execute(engines.format("message_id", "'<a@b>'"), [who, "inbound"])  # type: ignore[arg-type]
+    for statement in (
+        "update marketing.message_log set body = 'I never wrote this'",
+        "update marketing.message_log set campaign_id = null",
+        "delete from marketing.message_log",
+    ):
+        with pytest.raises(psycopg.Error, match="stays as it was") as refused:
+            sql.execute(statement)  # type: ignore[call-overload]
+        assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS009", True)
+
+
+def test_a_message_logged_by_hand_is_mended_or_deleted(sql: Connection) -> None:
+    who = person(sql, "Ada")
+    sql.execute("insert into marketing.campaign (name) values ('Spring')")
+    sql.execute(
+        "insert into marketing.message_log (contact_id, direction, channel, body, sent_at)"
+        " values (%s, 'inbound', 'phone', 'yes', now() - interval '2 days')",
+        [who],
+    )
+    sql.execute("update app.message_log set intent = 'positive'")
+    sql.execute(
+        "update marketing.message_log set subject = 'a call', campaign_id = (select max(id) from app.campaigns)"
+    )
+    assert sql.execute("select subject, intent, campaign_id is not null from app.message_log").fetchall() == [
+        ("a call", "positive", True)
+    ]
+    sql.execute("update marketing.message_log set body = 'no'")
+    assert one(sql, "select intent from app.message_log") is None  # read anew
+    for changed in ("direction = 'outbound'", "channel = 'email'", "contact_id = null", "sent_at = now()"):
+        with pytest.raises(psycopg.Error, match="keeps its person, direction, channel and time") as refused:
+            sql.execute(f"update marketing.message_log set {changed}")  # type: ignore[call-overload]
+        assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS006", True)
+    with pytest.raises(psycopg.Error, match="no campaign 999"):
+        sql.execute("update marketing.message_log set campaign_id = 999")
+    assert sql.execute("delete from marketing.message_log").rowcount == 1
+    assert one(sql, "select count(*) from app.message_log") == 0

@@ -4,9 +4,11 @@ select id, name, legal_name, postal_address, support_email, support_phone, publi
 
 -- name: subjects
 -- What is known of each contact point asked about, its person and its place (the property, or where the company sits); one row per question, in
--- its order.
+-- its order. Whoever answered, by what somebody logged by hand, is up for review until it is read.
 select q.n, l.id as lead_id, l.contact_id, l.playbook, p.id as contact_point_id, p.kind, p.value, p.source, p.line_type,
-       p.line_type_checked_at, p.dnc_listed, p.dnc_checked_at, p.is_invalid, c.age, c.is_deceased, c.is_litigator, c.needs_review_since,
+       p.line_type_checked_at, p.dnc_listed, p.dnc_checked_at, p.is_invalid, c.age, c.is_deceased, c.is_litigator,
+       coalesce(c.needs_review_since, (select min(m.at) from app.message_log m where m.org_id = l.org_id and m.contact_id = l.contact_id
+                                          and m.direction = 'inbound' and m.intent is null)) as needs_review_since,
        c.created_at as contact_created_at, c.declared_state, c.declared_timezone, c.mailing_state, c.mailing_postal_code,
        coalesce(pr.state, co.state) as state, coalesce(pr.postal_code, co.postal_code) as postal_code, pr.lat, pr.lng, co.country, co.main_phone,
        coalesce(g.url, c.profile_key) as profile, k.id as campaign_id, k.cold_email,

@@ -32,12 +32,15 @@ VOICE = ("voice_ai", "voice_live")
 
 @dataclass(frozen=True)
 class Mail:
-    """An inbound mail and what we know of it: the lead and message it belongs to, if any."""
+    """An inbound mail and what we know of it: the lead and message it belongs to, if any. `key` names it among all
+    answers: its receipt, or `message:` and its number where somebody logged it by hand (`logged`: it is written down
+    already)."""
 
-    receipt_id: int
+    key: str
     received_at: datetime
     inbound: Inbound
     match: RowMapping | None
+    logged: bool = False
 
     @property
     def lead_id(self) -> UUID | None:
@@ -165,7 +168,7 @@ async def _hand_off(
     if meaning.intent not in ("positive", "referral"):
         return None
     return await booking.hand_off(
-        ctx, db, org_id, lead_id=mail.lead_id, cause=f"reply:{mail.receipt_id}", kind=meaning.intent,
+        ctx, db, org_id, lead_id=mail.lead_id, cause=f"reply:{mail.key}", kind=meaning.intent,
         said=mail.inbound.text,
     )  # fmt: skip
 
@@ -196,7 +199,7 @@ async def _tell_broker(
     notice = booking.Notice(
         kind="reply_received",
         lead_id=lead["id"],
-        dedupe_key=f"reply:{mail.receipt_id}",
+        dedupe_key=f"reply:{mail.key}",
         subject=f"{name} {asks}",
         text=f"{name} {asks}. Their words:\n\n{mail.inbound.text[:2000]}\n\n{known}Lead: {lead['id']}\n",
         data={"lead_id": str(lead["id"]), "intent": meaning.intent, **({"handoff_id": handed.id} if handed else {})},

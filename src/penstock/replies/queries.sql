@@ -12,7 +12,29 @@ returning id;
 insert into app.signature_checks (org_id, at, route, ok, reason) values (cast(:org_id as int), app.now(), '/webhooks/mail', cast(:ok as boolean), :reason);
 
 -- name: due
-select receipt_id from app.replies_due order by received_at, receipt_id limit cast(:limit as int);
+select receipt_id from app.replies_due where receipt_id is not null order by received_at, receipt_id limit cast(:limit as int);
+
+-- name: logged_due
+select message_id, received_at from app.replies_due where message_id is not null order by received_at, message_id limit cast(:limit as int);
+
+-- name: logged
+-- An answer that somebody logged by hand, held for this transaction, and whose it is: the address (of a call or text the phone) they are reached
+-- at, and their lead that we wrote to last. What another worker holds is skipped, what it finished is gone.
+select m.id, m.at, m.subject, m.body_sealed as body, m.campaign_id, c.id as contact_id, p.id as contact_point_id, l.id as lead_id, l.company_id, l.assigned_persona as persona,
+       null::bigint as enrollment_id, null::int as step, null::text as message_id
+  from app.message_log m
+  join app.contacts o on o.org_id = m.org_id and o.id = m.contact_id
+  join app.contacts c on c.org_id = o.org_id and c.id = coalesce(o.merged_into, o.id)
+  left join lateral (select l.* from app.leads l where l.org_id = c.org_id and l.contact_id = c.id and l.merged_into is null
+                      order by l.added_to_campaign_at desc nulls last, l.first_seen_at desc, l.id limit 1) l on true
+  left join lateral (select p.id from app.contact_points p where p.org_id = c.org_id and p.contact_id = c.id and not p.is_invalid and app.is_sealed(p.value)
+                        and p.kind = case when m.channel in ('phone', 'sms') then 'phone' else 'email' end
+                      order by p.is_primary desc, p.verified desc, p.score desc nulls last, p.id limit 1) p on true
+ where m.org_id = cast(:org_id as int) and m.at = cast(:at as timestamptz) and m.id = cast(:id as bigint) and m.direction = 'inbound' and m.intent is null
+   for update of m skip locked;
+
+-- name: heard
+update app.message_log set intent = :intent where org_id = cast(:org_id as int) and at = cast(:at as timestamptz) and id = cast(:id as bigint);
 
 -- name: message_by_id
 -- The newest of our own messages that a mail refers to.

@@ -1,4 +1,5 @@
-"""The pump of replies: every stored mail is matched, understood and acted on, or waits in the DLQ with its reason."""
+"""The pump of replies: every stored mail, and every answer logged by hand, is understood and acted on, or waits in the
+DLQ with its reason."""
 
 from __future__ import annotations
 
@@ -11,30 +12,67 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import compliance, outreach
 from penstock.compliance import Intent
-from penstock.core import receipts
+from penstock.core import clock, dlq, receipts
 from penstock.core.context import Context
-from penstock.core.db import execute, one, scalar
+from penstock.core.db import execute, one, rows, scalar
 from penstock.core.receipts import Done
+from penstock.core.sealing import is_sealed
 from penstock.core.sqlfile import load
 from penstock.outreach import Draft, Fate, Outcome, Posted
 from penstock.replies import actions, business, matching
 from penstock.replies.actions import Mail
 from penstock.replies.business import Business
 from penstock.replies.endpoints import read
+from penstock.replies.inbound import Inbound
 from penstock.replies.meaning import Meaning, understand
+from penstock.replies.quotes import new_text
 
 SQL = load(__package__)
 log = structlog.get_logger(__name__)
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Understand every mail that waits, each in one transaction; then, outside it, send the answer it may have called
-    for. Gives how many."""
+    """Understand every mail and every logged answer that waits, each in one transaction; then, outside it, send the
+    answer a mail may have called for. Gives how many."""
 
     async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
         return await _process(ctx, db, org_id, receipt)
 
-    return await receipts.drain(ctx, org_id, stage="replies", due=SQL["due"], act=act)
+    mails = await receipts.drain(ctx, org_id, stage="replies", due=SQL["due"], act=act)
+    return mails + await _logged(ctx, org_id)
+
+
+async def _logged(ctx: Context, org_id: int) -> int:
+    """Answers that somebody logged by hand, each in a transaction of its own; one that fails waits in the DLQ, and
+    nobody writes to its person."""
+    handled = 0
+    while True:
+        async with ctx.db.tenant(org_id) as db:
+            batch = await rows(db, SQL["logged_due"], limit=receipts.BATCH)
+        if not batch:
+            return handled
+        for due in batch:
+            item = f"message:{due['message_id']}"
+            try:
+                async with ctx.db.tenant(org_id) as db:
+                    row = await one(db, SQL["logged"], org_id=org_id, at=due["received_at"], id=due["message_id"])
+                    if row is not None:
+                        await _understand(ctx, db, org_id, _mail(ctx, org_id, item, row))
+                    await dlq.clear(db, org_id, stage="replies", items=[item])
+            except Exception as error:
+                await receipts.put_aside(ctx, org_id, stage="replies", item=item, error=error)
+        handled += len(batch)
+
+
+def _mail(ctx: Context, org_id: int, key: str, row: RowMapping) -> Mail:
+    """A logged answer as the mail it would have been, without the parts that only a mail has."""
+    body = row["body"] or ""
+    whole = ctx.sealer.open(org_id, body) if is_sealed(body) else body
+    inbound = Inbound(
+        sender="", recipients=(), message_id="", in_reply_to="", references=(), subject=row["subject"] or "",
+        text=new_text(whole), whole=whole, headers={}, automatic=False,
+    )  # fmt: skip
+    return Mail(key, min(row["at"], clock.now()), inbound, row, logged=True)
 
 
 async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping) -> Done:
@@ -43,7 +81,7 @@ async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
     report = bool(inbound.bounces) or inbound.complaint is not None
     if match is None and not report:  # a report proves itself by our token or is ignored (EM-06)
         match = await matching.by_sender(ctx, db, org_id, inbound)
-    mail = Mail(row["id"], row["received_at"], inbound, match)
+    mail = Mail(str(row["id"]), row["received_at"], inbound, match)
     answer: Posted | None = None
     if inbound.complaint is not None:
         outcome = await actions.complained(ctx, db, org_id, mail)
@@ -52,19 +90,24 @@ async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMappi
         outcome = await actions.bounced(ctx, db, org_id, mail, inbound.bounces[0])
         await _log(ctx, db, org_id, mail, outcome)
     else:
-        meaning = understand(inbound, at=row["received_at"], zone=await _zone(db, org_id))
-        told = business.read(inbound.text, subject=inbound.subject) if _at_company(mail) else Business()
-        if told.refers and not meaning.opts_out and not inbound.automatic:
-            meaning = replace(meaning, intent="referral")
-        await _log(ctx, db, org_id, mail, meaning.intent)  # before any answer: the gate counts from this message
-        outcome, answer = await _act(ctx, db, org_id, mail, meaning, told)
+        outcome, answer = await _understand(ctx, db, org_id, mail)
     return Done(outcome, mail.lead_id, None if answer is None else partial(_send, ctx, org_id, answer))
+
+
+async def _understand(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail) -> tuple[str, Posted | None]:
+    inbound = mail.inbound
+    meaning = understand(inbound, at=mail.received_at, zone=await _zone(db, org_id))
+    told = business.read(inbound.text, subject=inbound.subject) if _at_company(mail) else Business()
+    if told.refers and not meaning.opts_out and not inbound.automatic:
+        meaning = replace(meaning, intent="referral")
+    await _log(ctx, db, org_id, mail, meaning.intent)  # before any answer: the gate counts from this message
+    return await _act(ctx, db, org_id, mail, meaning, told)
 
 
 async def _act(
     ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, meaning: Meaning, told: Business
 ) -> tuple[str, Posted | None]:
-    if meaning.opts_out and meaning.ruling is not None and mail.inbound.sender:
+    if meaning.opts_out and meaning.ruling is not None and (mail.inbound.sender or mail.match):
         await actions.opted_out(ctx, db, org_id, mail, meaning.ruling)
     if mail.lead_id is None:
         return (f"unmatched: {meaning.intent}", None)
@@ -113,7 +156,7 @@ async def _answer(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail) ->
         contact_point_id=match["contact_point_id"],
         template=playbook.reply_template,
         persona=match["persona"] or lead["assigned_persona"] or "",
-        subject_key=f"reply:{mail.receipt_id}",
+        subject_key=f"reply:{mail.key}",
         step=0,
         thread=(*inbound.references[-10:], inbound.message_id),
         answers=inbound.subject,
@@ -148,6 +191,9 @@ async def _send(ctx: Context, org_id: int, answer: Posted) -> None:
 async def _log(ctx: Context, db: AsyncConnection, org_id: int, mail: Mail, intent: str) -> None:
     match, inbound = mail.match, mail.inbound
     if match is None:
+        return
+    if mail.logged:
+        await execute(db, SQL["heard"], org_id=org_id, at=match["at"], id=match["id"], intent=intent)
         return
     await execute(
         db, SQL["log_inbound"], org_id=org_id, lead_id=match["lead_id"], contact_id=match["contact_id"],

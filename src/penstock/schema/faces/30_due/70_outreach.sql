@@ -6,8 +6,10 @@ select e.org_id, e.id as enrollment_id, e.lead_id, e.campaign_id, e.contact_poin
    and not exists (select 1 from app.leads l join app.signals s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.processed_at is null
                     where l.org_id = e.org_id and l.id = e.lead_id)
    and not exists (select 1 from app.leads l join app.company_facts f on f.org_id = l.org_id and f.company_id = l.company_id and f.kind = 'slot_set' and f.source = 'hand' and f.read_at is null
-                    where l.org_id = e.org_id and l.id = e.lead_id and f.value -> 'before' -> 'contact_id' = to_jsonb(l.contact_id));
-comment on view app.outreach_due is 'Enrollments whose next step may be tried. Of whom a signal tells that nothing has acted on, or whom a hand has just taken out of a slot, waits until stage signals has looked.';
+                    where l.org_id = e.org_id and l.id = e.lead_id and f.value -> 'before' -> 'contact_id' = to_jsonb(l.contact_id))
+   and not exists (select 1 from app.leads l join app.message_log m on m.org_id = l.org_id and m.contact_id = l.contact_id and m.direction = 'inbound' and m.intent is null
+                    where l.org_id = e.org_id and l.id = e.lead_id);
+comment on view app.outreach_due is 'Enrollments whose next step may be tried. Of whom a signal tells that nothing has acted on, or whom a hand has just taken out of a slot, waits until stage signals has looked; who answered, by what somebody logged by hand, until stage replies has.';
 -- At companies only the primary address counts, and only green is good, and yellow where the campaign takes it. What a vendor sold of a household was checked before it came in line.
 create view app.enrolled_addresses with (security_invoker = true) as
 select e.org_id, e.id as enrollment_id, e.contact_point_id,

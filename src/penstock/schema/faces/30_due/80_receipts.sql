@@ -1,7 +1,10 @@
 create view app.replies_due with (security_invoker = true) as
-select r.org_id, r.id as receipt_id, r.received_at from app.webhook_receipts r
- where r.processed_at is null and r.vendor = 'mail' and not exists (select 1 from app.on_hold h where h.org_id = r.org_id and h.stage = 'replies' and h.item = r.id::text);
-comment on view app.replies_due is 'Inbound mail to be understood.';
+select r.org_id, r.id as receipt_id, null::bigint as message_id, r.received_at from app.webhook_receipts r
+ where r.processed_at is null and r.vendor = 'mail' and not exists (select 1 from app.on_hold h where h.org_id = r.org_id and h.stage = 'replies' and h.item = r.id::text)
+union all
+select m.org_id, null, m.id, m.at from app.message_log m
+ where m.direction = 'inbound' and m.intent is null and m.contact_id is not null and not exists (select 1 from app.on_hold h where h.org_id = m.org_id and h.stage = 'replies' and h.item = 'message:' || m.id);
+comment on view app.replies_due is 'Inbound mail, and answers logged by hand, to be understood.';
 create view app.voice_receipts_due with (security_invoker = true) as
 select r.org_id, r.id as receipt_id, r.received_at from app.webhook_receipts r
  where r.processed_at is null and r.vendor = 'vapi' and not exists (select 1 from app.on_hold h where h.org_id = r.org_id and h.stage = 'voice' and h.item = 'receipt:' || r.id);

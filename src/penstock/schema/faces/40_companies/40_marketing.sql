@@ -10,30 +10,60 @@ comment on view marketing.campaign_contact is 'Who is meant by a campaign; addin
 
 create view marketing.message_log with (security_invoker = true) as
 select id as message_log_id, campaign_id, contact_id, direction, channel, subject, body_sealed as body, coalesce(sent_at, at) as sent_at from app.message_log where org_id = (select app.current_org());
-comment on view marketing.message_log is 'Every message out and in. The text is sealed; a plain one written here is sealed by the next sweep.';
+comment on view marketing.message_log is 'Every message out and in. The text is sealed; a plain one written here is sealed by the next sweep. An answer logged here is heard like one that arrived, what we wrote counts for the caps.';
 create function marketing.log_message() returns trigger language plpgsql set search_path = pg_catalog as $$
+declare org int := app.current_org(); done_at timestamptz; lead uuid; reached record;
 begin
-  if new.direction not in ('outbound', 'inbound') or new.direction is null then
-    raise exception 'direction is outbound or inbound, not %', new.direction using errcode = 'PS006', hint = 'outbound: we wrote; inbound: they did';
+  if tg_op = 'INSERT' then
+    if new.direction not in ('outbound', 'inbound') or new.direction is null then
+      raise exception 'direction is outbound or inbound, not %', new.direction using errcode = 'PS006', hint = 'outbound: we wrote; inbound: they did';
+    end if;
+    if new.channel not in ('email', 'linkedin', 'phone', 'sms', 'other') or new.channel is null then
+      raise exception 'there is no channel %', coalesce(new.channel, 'without a name') using errcode = 'PS006', hint = 'email, linkedin, phone, sms or other';
+    end if;
+    if new.contact_id is not null and not exists (select 1 from app.contacts c where c.org_id = org and c.id = new.contact_id) then
+      raise exception 'there is no contact %', new.contact_id using errcode = 'PS006', hint = 'insert into people.contact first, or leave contact_id out';
+    end if;
   end if;
-  if new.channel not in ('email', 'linkedin', 'phone', 'sms', 'other') or new.channel is null then
-    raise exception 'there is no channel %', coalesce(new.channel, 'without a name') using errcode = 'PS006', hint = 'email, linkedin, phone, sms or other';
-  end if;
-  if new.contact_id is not null and not exists (select 1 from app.contacts c where c.org_id = app.current_org() and c.id = new.contact_id) then
-    raise exception 'there is no contact %', new.contact_id using errcode = 'PS006', hint = 'insert into people.contact first, or leave contact_id out';
-  end if;
-  if new.campaign_id is not null and not exists (select 1 from app.campaigns k where k.org_id = app.current_org() and k.id = new.campaign_id) then
+  if tg_op <> 'DELETE' and new.campaign_id is not null and not exists (select 1 from app.campaigns k where k.org_id = org and k.id = new.campaign_id) then
     raise exception 'there is no campaign %', new.campaign_id using errcode = 'PS006', hint = 'insert into marketing.campaign first, or leave campaign_id out';
   end if;
-  new.message_log_id := coalesce(new.message_log_id, nextval('marketing.message_log_message_log_id_seq'));
-  new.sent_at := coalesce(new.sent_at, app.now());
-  insert into app.message_log (org_id, id, at, lead_id, contact_id, campaign_id, direction, channel, state, subject, body_sealed, sent_at)
-  select app.current_org(), new.message_log_id, new.sent_at,
-         (select l.id from app.leads l where l.org_id = app.current_org() and l.contact_id = new.contact_id and l.merged_into is null order by l.added_to_campaign_at desc nulls last, l.first_seen_at desc, l.id limit 1),
-         new.contact_id, new.campaign_id, new.direction, new.channel, case new.direction when 'inbound' then 'received' else 'sent' end, new.subject, new.body, new.sent_at;
+  if tg_op = 'INSERT' then
+    new.message_log_id := coalesce(new.message_log_id, nextval('marketing.message_log_message_log_id_seq'));
+    new.sent_at := coalesce(new.sent_at, app.now());
+    done_at := least(new.sent_at, app.now());   -- nothing was done in the future
+    select l.id into lead from app.leads l where l.org_id = org and l.contact_id = new.contact_id and l.merged_into is null
+     order by l.added_to_campaign_at desc nulls last, l.first_seen_at desc, l.id limit 1;
+    insert into app.message_log (org_id, id, at, lead_id, contact_id, campaign_id, direction, channel, state, subject, body_sealed, sent_at)
+    values (org, new.message_log_id, new.sent_at, lead, new.contact_id, new.campaign_id, new.direction, new.channel, case new.direction when 'inbound' then 'received' else 'sent' end, new.subject, new.body, new.sent_at);
+    if new.direction = 'outbound' and new.contact_id is not null then   -- one of no known kind counts like a call
+      select p.id, p.value into reached from app.contact_points p
+       where p.org_id = org and p.contact_id = new.contact_id and not p.is_invalid and app.is_sealed(p.value)
+         and (case new.channel when 'email' then p.is_primary when 'phone' then p.kind = 'phone' when 'sms' then p.kind = 'phone' end) order by p.verified desc, p.score desc nulls last, p.id limit 1;
+      insert into app.contact_attempts (org_id, contact_id, lead_id, contact_point_id, value, channel, state, reserved_at, ended_at, reference)
+      values (org, new.contact_id, lead, reached.id, reached.value, case new.channel when 'phone' then 'voice_live' else new.channel end, 'done', done_at, done_at, 'message_log:' || new.message_log_id);
+    end if;
+    return new;
+  end if;
+  if tg_op = 'UPDATE' then
+    if (new.message_log_id, new.contact_id, new.direction, new.channel, new.sent_at) is distinct from (old.message_log_id, old.contact_id, old.direction, old.channel, old.sent_at) then
+      raise exception 'a message keeps its person, direction, channel and time' using errcode = 'PS006', hint = 'delete it and insert it again: what is written down is acted on';
+    end if;
+    update app.message_log m set campaign_id = new.campaign_id, subject = new.subject, body_sealed = new.body, intent = case when new.body is not distinct from old.body then m.intent end   -- other words are read anew
+     where m.org_id = org and m.at = old.sent_at and m.id = old.message_log_id and m.attempt_id is null and m.message_id is null;
+  else
+    delete from app.message_log m where m.org_id = org and m.at = old.sent_at and m.id = old.message_log_id and m.attempt_id is null and m.message_id is null;
+  end if;
+  if not found then   -- the engine's rows are not by hand, and theirs alone may have left later than they were written
+    raise exception 'what the engine sent and received stays as it was' using errcode = 'PS009', hint = 'only a message that was logged by hand is changed or deleted; insert another one beside this';
+  end if;
+  if tg_op = 'DELETE' then
+    update app.contact_attempts a set state = 'failed' where a.org_id = org and a.channel = case old.channel when 'phone' then 'voice_live' else old.channel end and a.reference = 'message_log:' || old.message_log_id;
+    return old;
+  end if;
   return new;
 end $$;
-create trigger trg_log_message instead of insert on marketing.message_log for each row execute function marketing.log_message();
+create trigger trg_log_message instead of insert or update or delete on marketing.message_log for each row execute function marketing.log_message();
 
 create view marketing.booking_event with (security_invoker = true) as
 select number as booking_event_id, contact_id, company_id, starts_at as event_time, source, created_at from app.appointments where org_id = (select app.current_org());
