@@ -72,9 +72,3 @@ $$);
 select app.describe('contact_points', 'A phone or email of a contact, sealed, with where it came from and what is known of it.', $$
 replaced_at: another was written in its place through people.contact, or the person went to another employer; it comes back only by being written again
 $$);
-
--- Intake: the hash of a content outlives a change of the master key.
-select app.describe('raw_loads', 'Rows that came one by one or in bulk, waiting to be promoted to companies and people; what cannot be promoted stays with its reason.', $$
-payload_hash: hash of the payload as it was sent, sealed: the same key with another content is refused
-mended_hash: hash of the payload as it was last mended, sealed; sent under the key, that is known too
-$$);
