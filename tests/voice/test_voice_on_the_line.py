@@ -4,12 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 from voice_cast import PHONE, all_of, do, look, make_call, make_consented, message, post, serving, the_call
 
 from penstock import billing
 from penstock.booking import tasks as booking_tasks
 from penstock.core import clock
 from penstock.core.context import Context
+from penstock.providers.voice.calls import CallState
+from penstock.providers.voice.vapi import Vapi, parse_call
 from penstock.voice import tasks
 
 
@@ -88,6 +91,48 @@ async def test_a_report_that_was_lost_is_asked_for(town_ctx: Context, town: Any)
     await tasks.pump(town_ctx, 1)
     call = await the_call(town_ctx)
     assert (call["state"], call["outcome"], call["ended_reason"]) == ("ended", "no_answer", "customer-busy")
+
+
+def vendor_says(monkeypatch: pytest.MonkeyPatch, **body: Any) -> None:
+    """What the vendor answers when it is asked for a call."""
+
+    async def get(_: Vapi, call_id: str) -> CallState:
+        return parse_call({"id": call_id, "status": "ended", **body})
+
+    monkeypatch.setattr(Vapi, "get", get)
+
+
+async def test_a_lost_report_with_an_unreadable_time_still_ends_its_call(
+    town_ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_call(town_ctx)
+    vendor_says(monkeypatch, startedAt="yesterday", endedAt=[], endedReason="customer-busy")
+    clock.hold(clock.now() + timedelta(minutes=31))
+    assert await tasks.recover(town_ctx, 1) == 1
+    call = await the_call(town_ctx)
+    assert (call["outcome"], call["started_at"], call["ended_at"]) == ("no_answer", None, clock.now())
+
+
+async def test_a_lost_report_that_nobody_can_read_is_put_aside_and_others_are_called(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await make_call(town_ctx)
+    clock.hold(clock.now() + timedelta(minutes=31))
+    monkeypatch.setattr(tasks, "LINES", 1)  # the silent call holds none: it is long over
+    await make_consented(town_ctx, "+18135550143", first_name="Eve")
+    vendor_says(monkeypatch, analysis="They talked to Ada.")
+    assert await tasks.pump(town_ctx, 1) == 1
+    aside = await look(town_ctx, "select stage, item, error from app.dlq")
+    assert tuple(aside.values()) == ("voice", f"call:{call['id']}", "AttributeError")
+    states = "select state from app.calls order by reserved_at"
+    assert [row["state"] for row in await all_of(town_ctx, states)] == ["placed", "placed"]
+
+    vendor_says(monkeypatch, endedReason="customer-busy")
+    assert await tasks.recover(town_ctx, 1) == 0  # not before its time
+    clock.hold(clock.now() + timedelta(minutes=2))
+    assert await tasks.recover(town_ctx, 1) == 1
+    assert [row["state"] for row in await all_of(town_ctx, states)] == ["ended", "placed"]
+    assert await look(town_ctx, "select 1 as x from app.dlq") is None
 
 
 async def test_no_credit_at_the_vendor_leaves_the_lead_waiting_with_its_attempt(town_ctx: Context, town: Any) -> None:

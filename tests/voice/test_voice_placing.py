@@ -14,6 +14,7 @@ from ground import BROKER_ID, several_lines
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import rows
+from penstock.providers.voice.calls import CallOrder, CallState
 from penstock.providers.voice.vapi import Vapi
 from penstock.voice import placing, script, tasks
 from penstock.voice.placing import SQL
@@ -170,6 +171,48 @@ async def test_an_answer_that_never_came_is_looked_up_and_not_dialled_again(town
     call = await the_call(town_ctx)
     assert call["state"] == "placed"
     assert len(dialled(town)) == 1
+
+
+async def test_an_answer_that_nobody_can_read_is_looked_up_and_not_dialled_again(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_consented(town_ctx)
+    take = Vapi.place
+
+    async def garbled(vendor: Vapi, order: CallOrder) -> CallState:
+        await take(vendor, order)
+        raise TypeError("an answer about Ada")
+
+    with monkeypatch.context() as vendor:
+        vendor.setattr(Vapi, "place", garbled)
+        assert await tasks.pump(town_ctx, 1) == 1
+    assert (await the_call(town_ctx))["state"] == "in_doubt"
+    await tasks.pump(town_ctx, 1)
+    assert (await the_call(town_ctx))["state"] == "placed"
+    assert len(dialled(town)) == 1
+
+
+async def test_a_call_that_cannot_be_looked_up_is_put_aside_and_others_are_called(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_consented(town_ctx)
+    stuck = await reserve_only(town_ctx)
+    await bury_worker(town_ctx)
+    await make_consented(town_ctx, "+18135550143", first_name="Eve")
+
+    async def garbled(*_: Any, **__: Any) -> None:
+        raise AttributeError("a list with Ada in it")
+
+    with monkeypatch.context() as vendor:
+        vendor.setattr(Vapi, "find", garbled)
+        assert await tasks.pump(town_ctx, 1) == 1
+    assert [call["customer"]["number"] for call in dialled(town)] == ["+18135550143"]
+    aside = await look(town_ctx, "select stage, item, error from app.dlq")
+    assert tuple(aside.values()) == ("voice", f"call:{stuck.call_id}", "AttributeError")
+    clock.hold(clock.now() + timedelta(minutes=2))
+    await tasks.pump(town_ctx, 1)
+    assert len(dialled(town)) == 2
+    assert await look(town_ctx, "select 1 as x from app.dlq") is None
 
 
 async def test_a_busy_vendor_costs_no_attempt_and_the_lead_is_tried_later(town_ctx: Context, town: Any) -> None:

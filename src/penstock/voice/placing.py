@@ -16,8 +16,9 @@ from penstock import enrichment as bank
 from penstock.core import clock, dlq, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import Conflict, ProviderBusy, ProviderError
+from penstock.core.errors import Conflict, ProviderBusy, ProviderError, reason_of
 from penstock.core.http import ProviderUnclear
+from penstock.core.receipts import put_aside
 from penstock.core.sqlfile import load
 from penstock.providers import account
 from penstock.providers.voice import REGISTRY, VoiceCaller
@@ -252,13 +253,13 @@ async def place(ctx: Context, org_id: int, reserved: Reserved) -> None:
         return
     try:
         state = await caller(ctx).place(reserved.order)
-    except ProviderUnclear as error:
-        log.warning("call_unclear", call=str(reserved.call_id), error=str(error))
+    except Exception as error:
         async with ctx.db.tenant(org_id) as db:
-            await execute(db, SQL["doubt"], call_id=reserved.call_id)
-    except ProviderError as error:
-        async with ctx.db.tenant(org_id) as db:
-            await never_placed(ctx, db, org_id, reserved.call_id, error)
+            if isinstance(error, ProviderError) and not isinstance(error, ProviderUnclear):
+                await never_placed(ctx, db, org_id, reserved.call_id, error)
+            else:  # it may ring: no answer came, or one that nobody can read
+                log.warning("call_unclear", call=str(reserved.call_id), error=reason_of(error))
+                await execute(db, SQL["doubt"], call_id=reserved.call_id)
     else:
         async with ctx.db.tenant(org_id) as db:
             took_ms = round((clock.stopwatch() - began) * 1000)
@@ -308,17 +309,29 @@ async def settle(ctx: Context, org_id: int) -> int:
     settled = 0
     for call in unsure:
         try:
-            found = await caller(ctx).find(str(call["id"]), since=call["reserved_at"] - timedelta(minutes=1))
+            settled += await _settle(ctx, org_id, call)
         except ProviderError as error:
             log.warning("call_still_in_doubt", call=str(call["id"]), error=str(error))
-            continue
-        async with ctx.db.tenant(org_id) as db:
-            if found is not None:
-                await note_placed(ctx, db, org_id, call["id"], found.call_id)
-            elif clock.now() - call["reserved_at"] >= TRUST_ABSENCE_AFTER:
-                await never_placed(ctx, db, org_id, call["id"])
-            else:
-                await execute(db, SQL["doubt"], call_id=call["id"])
-                continue
-        settled += 1
+        except Exception as error:
+            await put_aside(ctx, org_id, stage="voice", item=item_of(call["id"]), error=error)
     return settled
+
+
+async def _settle(ctx: Context, org_id: int, call: RowMapping) -> bool:
+    """True if it is known now whether the vendor has the call."""
+    found = await caller(ctx).find(str(call["id"]), since=call["reserved_at"] - timedelta(minutes=1))
+    async with ctx.db.tenant(org_id) as db:
+        await dlq.clear(db, org_id, stage="voice", items=[item_of(call["id"])])
+        if found is not None:
+            await note_placed(ctx, db, org_id, call["id"], found.call_id)
+        elif clock.now() - call["reserved_at"] >= TRUST_ABSENCE_AFTER:
+            await never_placed(ctx, db, org_id, call["id"])
+        else:
+            await execute(db, SQL["doubt"], call_id=call["id"])
+            return False
+    return True
+
+
+def item_of(call_id: UUID) -> str:
+    """How the DLQ names a call that could not be looked up; until its time there it is left alone."""
+    return f"call:{call_id}"

@@ -1,5 +1,6 @@
 -- name: lines_in_use
-select count(*) from app.calls where state in ('reserved', 'placed', 'in_doubt');
+-- Half an hour after it was placed a call is over, reported or not: none lasts longer than five minutes.
+select count(*) from app.calls where state in ('reserved', 'in_doubt') or (state = 'placed' and placed_at >= app.now() - interval '30 minutes');
 
 -- name: due
 -- With the number the newest written consent names, if it is still alive.
@@ -79,13 +80,16 @@ returning lead_id, attempt_id, vendor_call_id;
 -- name: in_doubt
 -- Unclear ones, and reservations whose worker is dead or has been silent for ten minutes.
 select c.id, c.lead_id, c.reserved_at from app.calls c
- where c.state = 'in_doubt'
-    or (c.state = 'reserved' and (c.reserved_at < app.now() - interval '10 minutes' or c.worker_id = any(cast(:dead as uuid[]))))
+ where (c.state = 'in_doubt' or (c.state = 'reserved' and (c.reserved_at < app.now() - interval '10 minutes' or c.worker_id = any(cast(:dead as uuid[])))))
+   and not exists (select 1 from app.on_hold h where h.org_id = c.org_id and h.stage = 'voice' and h.item = 'call:' || c.id)
  order by c.reserved_at, c.id limit 50;
 
 -- name: unreported
 -- Placed, and not a word since: the report may be lost.
-select id, vapi_call_id from app.calls where state = 'placed' and placed_at < app.now() - interval '30 minutes' order by placed_at limit 50;
+select c.id, c.vapi_call_id from app.calls c
+ where c.state = 'placed' and c.placed_at < app.now() - interval '30 minutes'
+   and not exists (select 1 from app.on_hold h where h.org_id = c.org_id and h.stage = 'voice' and h.item = 'call:' || c.id)
+ order by c.placed_at limit 50;
 
 -- name: store_receipt
 insert into app.webhook_receipts (org_id, vendor, event_type, dedupe_key, payload_sealed, received_at)

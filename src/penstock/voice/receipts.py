@@ -20,7 +20,7 @@ from penstock.core.errors import ProviderError
 from penstock.core.sqlfile import load
 from penstock.providers.voice.calls import Ending, ServerMessage
 from penstock.voice import rules, tools
-from penstock.voice.placing import caller, note_placed
+from penstock.voice.placing import caller, item_of, note_placed
 from penstock.voice.rules import MAX_ATTEMPTS, Outcome
 from penstock.voice.script import Recording
 
@@ -70,6 +70,7 @@ async def _ended(ctx: Context, db: AsyncConnection, org_id: int, call: RowMappin
         health = rules.health_after(call["health_score"], result)
         await execute(db, SQL["set_health"], number_id=call["number_id"], health=health)
         await _follow_up(ctx, db, org_id, call, result, callback)
+    await dlq.clear(db, org_id, stage="voice", items=[item_of(call["id"])])
     details = {"call": str(call["id"]), "outcome": result.value, "ended_reason": message.ended_reason}
     await journey.announce(
         db, org_id, [journey.Event("call_completed", call["lead_id"], stage="voice", details=details)]
@@ -175,8 +176,8 @@ async def reconcile(ctx: Context, org_id: int, call: RowMapping) -> bool:
         ending=state.ending,
         reference=str(call["id"]),
         metadata=state.metadata,
-        started_at=_instant(state.raw.get("startedAt")),
-        ended_at=_instant(state.raw.get("endedAt")),
+        started_at=state.started_at,
+        ended_at=state.ended_at,
         cost_cents=state.cost_cents,
         summary=analysis.get("summary"),
         transcript=artifact.get("transcript"),
@@ -185,7 +186,3 @@ async def reconcile(ctx: Context, org_id: int, call: RowMapping) -> bool:
     async with ctx.db.tenant(org_id) as db:
         await act(ctx, db, org_id, report)
     return True
-
-
-def _instant(value: object) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else None

@@ -58,13 +58,22 @@ async def _reserve(ctx: Context, org_id: int, lead: RowMapping) -> placing.Reser
 
 async def _place(ctx: Context, org_id: int, call: placing.Reserved, room: asyncio.Semaphore) -> None:
     async with room:
-        await placing.place(ctx, org_id, call)
+        try:
+            await placing.place(ctx, org_id, call)
+        except Exception as error:  # whatever became of it, the row stays and is settled later
+            await put_aside(ctx, org_id, stage="voice", item=placing.item_of(call.call_id), error=error)
 
 
 async def _reconcile(ctx: Context, org_id: int) -> int:
     async with ctx.db.tenant(org_id) as db:
         silent = await rows(db, SQL["unreported"])
-    return sum([await receipts.reconcile(ctx, org_id, call) for call in silent])
+    done = 0
+    for call in silent:
+        try:
+            done += await receipts.reconcile(ctx, org_id, call)
+        except Exception as error:
+            await put_aside(ctx, org_id, stage="voice", item=placing.item_of(call["id"]), error=error)
+    return done
 
 
 async def pump_receipts(ctx: Context, org_id: int) -> int:

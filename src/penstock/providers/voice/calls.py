@@ -39,7 +39,8 @@ class CallOrder:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """A call as the vendor knows it. `cost_cents` is what it cost so far, rounded up to whole cents."""
+    """A call as the vendor knows it. `cost_cents` is what it cost so far, rounded up to whole cents; a time that cannot
+    be read is None."""
 
     call_id: str
     status: str
@@ -47,6 +48,8 @@ class CallState:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ended_reason: str | None = None
     ending: Ending | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
     cost_cents: int = 0
     raw: Mapping[str, Any] = field(default_factory=dict)
 

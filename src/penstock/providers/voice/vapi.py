@@ -135,6 +135,8 @@ def parse_call(body: object) -> CallState:
         metadata=metadata,
         ended_reason=reason,
         ending=ending_of(reason) if reason else None,
+        started_at=_instant(body.get("startedAt")),
+        ended_at=_instant(body.get("endedAt")),
         cost_cents=_cents(body.get("cost")),
         raw=body,
     )
