@@ -25,7 +25,7 @@ HOMES, ASKED = 14, 18  # ids that may be meant: 1 … HOMES, 1 … ASKED
 HOME, FILED = st.integers(1, HOMES), st.integers(1, ASKED)
 WORK = st.sampled_from(["reroof", "reroof", "reroof", "solar"])
 YEAR = st.sampled_from([None, 1950, 1994, 1995, 2023])
-TOWN = st.sampled_from(["Nashville", "Brentwood", None])
+TOWN = st.sampled_from(["Nashville", "St. Paul", "Saint Paul", None])
 CHANGES = st.one_of(
     st.tuples(st.just("permit_comes"), FILED, SPOT, DAYS, ESTATE, st.none() | HOME, WORK),
     st.tuples(st.just("permit_moves"), FILED, st.none() | SPOT),
@@ -34,6 +34,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("permit_estate"), FILED, ESTATE),
     st.tuples(st.just("permit_firm"), FILED, st.sampled_from([None, 1, 2, 3, 4])),
     st.tuples(st.just("permit_owner"), FILED, st.none() | HOME),
+    st.tuples(st.just("permit_city"), FILED, TOWN),
     st.tuples(st.just("permit_goes"), FILED),
     st.tuples(st.just("place_comes"), HOME, SPOT, YEAR, ESTATE),
     st.tuples(st.just("place_moves"), HOME, st.none() | SPOT),
@@ -51,6 +52,7 @@ UPDATES = {
     "permit_work": _PERMIT.format("work = :value"),
     "permit_estate": _PERMIT.format("subdivision_id = :value"),
     "permit_firm": _PERMIT.format("contractor_id = :value"),
+    "permit_city": _PERMIT.format("city = :value"),
     "place_built": _PLACE.format("year_built = :value"),
     "place_estate": _PLACE.format("subdivision_id = :value"),
     "place_value": _PLACE.format("property_value = :value"),

@@ -121,6 +121,16 @@ async def test_a_permit_from_a_new_town_makes_its_places_known(ctx: Context, boo
     assert [(await scores(ctx))[id]["known"] & 1 for id in (1, 2)] == [1, 1]
 
 
+async def test_a_town_is_one_however_a_file_writes_it(ctx: Context, book: Playbook) -> None:
+    written = ["Saint Paul", "ST PAUL", "St. Paul", "Mount Juliet", "La Vergne D.C.", "Paul"]
+    filed = ["St. Paul", "MT. JULIET", "La Vergne DC"]
+    homes = [place(id, 10 * id, 0, city=city) for id, city in enumerate(written)]
+    await fill(ctx, homes, [permit(id, 90, 90, city=city) for id, city in enumerate(filed)])
+    await score_due(ctx, 1, book)
+    found = await scores(ctx)
+    assert [found[id]["known"] & 1 for id in range(len(written))] == [1, 1, 1, 1, 1, 0]
+
+
 async def test_a_lead_is_scored_anew_if_its_place_has_another_score(ctx: Context, book: Playbook) -> None:
     await street(ctx)
     await score_due(ctx, 1, book)

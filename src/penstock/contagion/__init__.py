@@ -7,6 +7,7 @@ facts give the same answer to the bit, however the work is cut up; and nothing t
 
 from penstock.contagion.arrays import Reach
 from penstock.contagion.borders import abroad, is_abroad
+from penstock.contagion.field import PROJECT_DAYS
 from penstock.contagion.geometry import UNITED_STATES, Flaw, chord, earth_centred, feet, flaws
 from penstock.contagion.load import Loaded, load
 from penstock.contagion.passes import Scored, rescore, score_due
@@ -17,6 +18,7 @@ from penstock.contagion.verdicts import reasons, verdicts
 
 __all__ = [
     "BOXES",
+    "PROJECT_DAYS",
     "UNITED_STATES",
     "Flaw",
     "Known",

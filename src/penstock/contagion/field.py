@@ -13,6 +13,7 @@ from penstock.contagion.geometry import earth_centred
 from penstock.core.errors import InvalidInput
 
 NOBODY = -1  # the owner of a permit that belongs to no known property
+PROJECT_DAYS = 120  # a permit of a place begins another project after so many days without one
 UNIT = 4096  # a weight of 1.0: weights are whole numbers of 1/4096, so that their sum does not depend on its order
 
 OWNER = np.dtype([("id", "<i8"), ("installed_year", "<i2"), ("same_subdivision", "<i4")])
@@ -99,7 +100,7 @@ def distance_weights(reach: Reach) -> Floats:
     return _decay(int(reach.area_ft) + 2, reach.half_distance_ft)
 
 
-def one_per_project(permits: Rows, own: Ints, days: int = 120) -> Ints:
+def one_per_project(permits: Rows, own: Ints, days: int = PROJECT_DAYS) -> Ints:
     """Positions of the permits that begin a project: the first of each place, and any after `days` without one.
 
     Forty permits for the forty buildings of one estate are one decision of one owner. They are one place if they are

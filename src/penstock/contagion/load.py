@@ -17,6 +17,7 @@ from penstock.contagion.score import unknown_facts
 from penstock.contagion.wire import copy_out
 from penstock.core.db import rows
 from penstock.core.sqlfile import load as load_queries
+from penstock.core.towns import spellings
 from penstock.playbook import Playbook
 
 SQL = load_queries(__package__)
@@ -87,8 +88,9 @@ async def load(db: AsyncConnection, org_id: int, playbook: Playbook, *, as_of: d
 
 
 async def cities(db: AsyncConnection, org_id: int) -> list[str]:
-    """The towns of which permits of any kind are on record, "STATE CITY" each."""
-    return [row["place"] for row in await rows(db, SQL["cities"], org_id=org_id)]
+    """The towns of which permits of any kind are on record, "STATE CITY" in each spelling that a place may have."""
+    found = await rows(db, SQL["cities"], org_id=org_id)
+    return sorted({f"{row['state']} {name}" for row in found for name in (row["city"], *spellings(row["city"]))})
 
 
 def silent(step: str, done: int) -> None:

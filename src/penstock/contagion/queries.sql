@@ -37,7 +37,7 @@ with recursive town as (
   select n.state, n.city from town t cross join lateral (
     select p.state, p.city from app.building_permits p
      where p.org_id = cast(:org_id as int) and p.city is not null and (p.state, p.city) > (t.state, t.city) order by p.state, p.city limit 1) n
-) select distinct state || ' ' || upper(city) as place from town order by 1;
+) select distinct state, replace(upper(city), '.', '') as city from town;
 
 -- name: places
 -- Columns of places as arrays, for a binary COPY. What is not known is a value: see arrays.PROPERTY and score.FACTS.
@@ -48,7 +48,7 @@ select array_agg(q.id), array_agg(q.version), array_agg(q.lat), array_agg(q.lng)
                cast(coalesce(100 * p.estimated_equity / nullif(p.property_value, 0), 'NaN') as double precision) as equity_percent,
                cast(coalesce(cast(p.has_liens as int), -1) as smallint) as liens,
                cast(coalesce(cast(p.recent_refinance or p.recent_heloc as int), -1) as smallint) as refinanced,
-               coalesce(p.state || ' ' || upper(p.city) = any(cast(:cities as text[])), false) as covered
+               coalesce(p.state || ' ' || replace(upper(p.city), '.', '') = any(cast(:cities as text[])), false) as covered
           from app.properties p
          where p.merged_into is null and p.lat is not null and p.lng is not null /* which */) q;
 
