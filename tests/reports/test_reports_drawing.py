@@ -167,3 +167,9 @@ def test_the_map_is_an_image_that_parses() -> None:
     drawn = etree.fromstring(view(content_of(), LINKS)["map"].encode())
     dots = [c for c in drawn.iter("{*}circle") if "dot" in (c.get("class") or "")]
     assert len(dots) == 2, "two permits on one spot are one dot"
+
+
+def test_the_neighbour_next_door_is_drawn_over_the_house() -> None:
+    drawn = etree.fromstring(view(content_of(), LINKS)["map"].encode())
+    classes = [element.get("class") or "" for element in drawn]
+    assert classes.index("here") < min(at for at, name in enumerate(classes) if name.startswith("dot "))

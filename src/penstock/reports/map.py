@@ -39,8 +39,8 @@ def svg(drawn: Mapping[str, Any], *, on: date, title: str) -> str:
         f'<circle cx="{SIZE / 2:g}" cy="{SIZE / 2:g}" r="{RADIUS:g}" fill="{COLOURS["ground"]}" class="ground"/>',
         f'<path d="{_squares(homes, scale)}" fill="{COLOURS["home"]}" class="home"/>' if homes else "",
         *(_ring(feet, scale) for feet in drawn["rings_ft"]),
-        *(_dot(dot, scale, on) for dot in dots),
         _here(),
+        *(_dot(dot, scale, on) for dot in dots),  # over the house: next door is within its outline
         *(_label(feet, scale) for feet in drawn["rings_ft"][1:]),
         _north(),
         "</svg>",
