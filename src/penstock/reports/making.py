@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import contagion, journey
-from penstock.contagion import Reach, Reason, Verdict, Weights
+from penstock.contagion import PROJECT_DAYS, Reach, Reason, Verdict, Weights
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -100,6 +100,7 @@ async def _contents(
     found = await rows(
         db, SQL["around"], property_ids=places, works=sorted(playbook.territory.works),
         metres=maker.reach.area_ft * METRES_A_FOOT, since=oldest - timedelta(days=maker.reach.window_days),
+        project_days=PROJECT_DAYS,
     )  # fmt: skip
     around = {row["id"]: row for row in found}
     pictures = {row["property_id"]: row for row in await rows(db, SQL["pictures"], property_ids=places)}

@@ -27,21 +27,28 @@ select l.id as lead_id, p.id as property_id, p.address_line1, p.address_line2, p
  where l.id = any(cast(:lead_ids as uuid[])) and p.lat is not null;
 
 -- name: around
--- Permits and homes around places, as arrays of points: the cells of the map that lie within `metres`, and a bit more.
+-- Projects and homes around places, as arrays of points: the cells of the map that lie within `metres` and 60 more, for the permits of one place may be apart. Of each
+-- project the permit that began it, by the rule of the score (contagion.one_per_project).
 with places as (
-  select p.org_id, p.id, p.lat, p.lng, cast(:metres as double precision) / 110500 as high, cast(:metres as double precision) / (110500 * cos(radians(p.lat))) as wide
+  select p.org_id, p.id, p.lat, p.lng, (cast(:metres as double precision) + 60) / 110500 as high, (cast(:metres as double precision) + 60) / (110500 * cos(radians(p.lat))) as wide
     from app.properties p where p.id = any(cast(:property_ids as bigint[])) and p.lat is not null
 ), strips as (   -- one row of cells each
   select a.org_id, a.id, s * 72000 + floor((a.lng + 180 - a.wide) * 200)::bigint as first, s * 72000 + floor((a.lng + 180 + a.wide) * 200)::bigint as last
     from places a cross join generate_series(floor((a.lat + 90 - a.high) * 200)::bigint, floor((a.lat + 90 + a.high) * 200)::bigint) as s
+), filed as (   -- each with the one before it at the same place: the property it is about or, where that is not known, the spot
+  select t.id, b.id as permit_id, b.lat, b.lng, b.permit_date,
+         lag(b.permit_date) over (partition by t.id, o.id, case when o.id is null then b.lat end, case when o.id is null then b.lng end order by b.permit_date, b.id) as before
+    from strips t join app.building_permits b on b.org_id = t.org_id and b.grid_cell between t.first and t.last
+    left join app.properties o on o.org_id = b.org_id and o.id = b.property_id and o.merged_into is null and o.lat is not null and o.lng is not null
+   where b.work = any(cast(:works as text[])) and b.property_id is distinct from t.id
 ), permits as (
-  select t.id, array_agg(b.lat order by b.id) as lats, array_agg(b.lng order by b.id) as lngs, array_agg(b.permit_date order by b.id) as days
-    from strips t join app.building_permits b on b.org_id = t.org_id and b.grid_cell between t.first and t.last
-   where b.work = any(cast(:works as text[])) and b.permit_date > cast(:since as date) and b.property_id is distinct from t.id
-   group by t.id
+  select id, array_agg(lat order by permit_id) as lats, array_agg(lng order by permit_id) as lngs, array_agg(permit_date order by permit_id) as days
+    from filed where permit_date > cast(:since as date) and (before is null or permit_date - before > cast(:project_days as int))
+   group by id
 ), read_on as (
-  select t.id, array_agg(distinct initcap(b.city) || ', ' || b.state) filter (where b.city is not null) as cities, max(b.scraped_at) as read_at
+  select t.id, array_agg(distinct initcap(b.city) || ', ' || b.state) filter (where b.city is not null) as cities, max(greatest(b.scraped_at, s.last_pulled_at)) as read_at
     from strips t join app.building_permits b on b.org_id = t.org_id and b.grid_cell between t.first and t.last
+    left join app.permit_sources s on s.org_id = b.org_id and s.source = b.source
    group by t.id
 ), homes as (
   select t.id, array_agg(h.lat order by h.id) as lats, array_agg(h.lng order by h.id) as lngs
