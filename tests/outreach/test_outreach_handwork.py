@@ -18,7 +18,7 @@ from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
 from penstock.core.errors import Conflict, InvalidInput, NotFound
-from penstock.outreach import campaigns, stop_sequence, worklist
+from penstock.outreach import campaigns, letters, stop_sequence, worklist
 from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump
 
@@ -139,6 +139,46 @@ async def test_what_was_done_is_on_record_once(sender: Context) -> None:
     assert [event["event_type"] for event in events] == ["task_opened", "task_closed"]
     (face,) = await sql(sender, "select direction, subject from marketing.message_log where channel = 'linkedin'")
     assert face["direction"] == "outbound" and "Palm & Sons" in face["subject"]
+
+
+async def test_after_a_note_was_sent_the_emails_go_on_in_their_thread(sender: Context) -> None:
+    await fed(sender)
+    await run_until(sender, clock.now() + timedelta(days=1, hours=1))
+    (task,) = await tasks(sender, "open")
+    assert (await do(sender, task["id"])).done
+    await run_until(sender, clock.now() + timedelta(days=12))
+    first, *later = [message for _, _, message in Mailhouses[id(sender)].arrived]
+    assert len(later) == 3 and later[0]["In-Reply-To"] == first["Message-ID"]
+    assert await sql(sender, "select 1 from app.dlq") == []
+
+
+async def test_words_that_cannot_be_made_hold_nobody_elses_task(sender: Context, monkeypatch: Any) -> None:
+    await fed(sender)
+    await make_person(sender, await make_company(sender), profile="linkedin.com/in/bo")
+    await change(sender, "insert into app.campaigns (name) values ('By hand')")
+    await change(
+        sender,
+        "insert into app.campaign_contacts (campaign_id, contact_id)"
+        " select k.id, c.id from app.campaigns k, app.contacts c where k.name = 'By hand'",
+    )
+    await feed(sender, 1)
+    await run_until(sender, clock.now() + timedelta(hours=1))
+    seen: list[uuid.UUID] = []
+
+    def strange(playbook: Any, addressee: Any, **given: Any) -> Any:
+        seen.append(addressee["lead_id"])
+        if addressee["lead_id"] == seen[0]:
+            raise TypeError("Bo is strange")
+        return letters.script(playbook, addressee, **given)
+
+    monkeypatch.setattr("penstock.outreach.handwork.script", strange)
+    clock.hold(clock.now() + timedelta(days=1))
+    await pump(sender, 1)
+    (task,) = await tasks(sender, "open")
+    (held,) = await sql(
+        sender, "select d.error, e.lead_id from app.dlq d join app.enrollments e on e.id::text = d.item"
+    )
+    assert held == {"error": "TypeError", "lead_id": seen[0]} and task["lead_id"] != seen[0]
 
 
 async def test_at_night_the_gate_says_no_and_the_task_stays_open(sender: Context) -> None:

@@ -19,7 +19,7 @@ from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
-from penstock.outreach import post, tasks
+from penstock.outreach import letters, post, tasks
 from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump
 
@@ -304,6 +304,30 @@ async def test_a_template_that_fails_waits_in_the_dlq_and_holds_nobody_else(send
     assert [recipient for _, recipient, _ in house.arrived] == ["other@home.example"]
     (entry,) = await sql(sender, "select stage, error from app.dlq")
     assert entry["stage"] == "outreach" and "line break" in entry["error"]
+
+
+async def test_one_letter_that_cannot_be_written_waits_alone_and_its_error_says_nothing_of_the_person(
+    sender: Context, house: Mailhouse, monkeypatch: Any
+) -> None:
+    leads = [await make_contactable(sender, last_name=f"No{n}", email=f"no{n}@home.example") for n in range(6)]
+    await feed(sender, 1)
+
+    def strange(ctx: Context, addressee: Any, **given: Any) -> Any:
+        if addressee["lead_id"] == leads[2]:
+            raise RuntimeError("no2@home.example is strange")
+        return letters.compose(ctx, addressee, **given)
+
+    monkeypatch.setattr("penstock.outreach.post.compose", strange)
+    await pump(sender, 1)
+    assert {recipient for _, recipient, _ in house.arrived} == {f"no{n}@home.example" for n in (0, 1, 3, 4, 5)}
+    (entry,) = await sql(sender, "select item, error, payload from app.dlq")
+    row = await enrollment(sender, leads[2])
+    assert entry == {"item": str(row["id"]), "error": "RuntimeError", "payload": {"step": 1}}
+    assert (row["state"], row["current_step"]) == ("active", 0)
+    assert await states(sender) == ["sent"] * 5
+    monkeypatch.undo()
+    await run_until(sender, clock.now() + timedelta(minutes=5))
+    assert len(house.arrived) == 6 and await sql(sender, "select 1 from app.dlq") == []
 
 
 async def test_words_that_break_a_rule_wait_in_the_dlq_and_are_never_sent(sender: Context, house: Mailhouse) -> None:

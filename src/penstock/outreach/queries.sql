@@ -189,11 +189,11 @@ select l.id as lead_id, p.id as contact_point_id, l.playbook, l.contact_id, p.va
   left join app.brokers b on b.org_id = l.org_id and b.id = l.assigned_broker_id;
 
 -- name: threads
--- The emails that already went out in each sequence, oldest first.
+-- The emails that already went out in each sequence, oldest first; a note or a call that a person made hangs on no thread.
 select m.enrollment_id, array_agg(m.message_id order by m.step) as message_ids
   from app.message_log m
  where m.org_id = cast(:org_id as int) and m.enrollment_id = any(cast(:ids as bigint[])) and m.direction = 'outbound' and m.state in ('sent', 'in_doubt')
-   and m.lead_id = any(cast(:lead_ids as uuid[]))
+   and m.channel = 'email' and m.message_id is not null and m.lead_id = any(cast(:lead_ids as uuid[]))
  group by m.enrollment_id;
 
 -- name: replaced

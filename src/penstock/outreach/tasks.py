@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import RowMapping
@@ -15,6 +16,7 @@ from penstock.compliance import Intent, Request
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
+from penstock.core.errors import PenstockError
 from penstock.core.sqlfile import load
 from penstock.outreach import handwork, post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
@@ -28,6 +30,7 @@ PLANNED = 200
 AUTHORISED = 25
 """Emails that one transaction authorises: no more than this many can be in doubt when a worker dies."""
 log = structlog.get_logger(__name__)
+Made = TypeVar("Made")
 
 
 async def recover(ctx: Context, org_id: int) -> int:
@@ -42,15 +45,12 @@ async def pump(ctx: Context, org_id: int) -> int:
         await execute(db, SQL["follow_primaries"], org_id=org_id)
     tried = await _leave_dead_addresses(ctx, org_id)
     while True:
-        async with ctx.db.tenant(org_id) as db:
-            await execute(db, SQL["lock_writing"], org_id=org_id)
-            due = await rows(db, SQL["due"], limit=PLANNED)
-            planned = await _plan(ctx, db, org_id, due)
+        due, planned = await _plan_due(ctx, org_id)
         for start in range(0, len(planned), AUTHORISED):
             await _send(ctx, org_id, planned[start : start + AUTHORISED])
         if not due:
             return tried
-        tried += len(due)
+        tried += due
 
 
 async def _leave_dead_addresses(ctx: Context, org_id: int) -> int:
@@ -76,7 +76,44 @@ async def _leave_dead_addresses(ctx: Context, org_id: int) -> int:
         left += len(dead)
 
 
-async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[int]:
+async def _plan_due(ctx: Context, org_id: int) -> tuple[int, list[RowMapping]]:
+    """The next steps that are due, put to the gate: how many they are, and the emails of them that may go on."""
+    due: Sequence[RowMapping] = ()
+    try:
+        async with ctx.db.tenant(org_id) as db:
+            await execute(db, SQL["lock_writing"], org_id=org_id)
+            due = await rows(db, SQL["due"], limit=PLANNED)
+            return len(due), await _plan(ctx, db, org_id, due)
+    except Exception:
+        if not due:
+            raise
+    return len(due), await _alone(ctx, org_id, due, _plan)
+
+
+async def _alone(
+    ctx: Context,
+    org_id: int,
+    due: Sequence[RowMapping],
+    work: Callable[[Context, AsyncConnection, int, Sequence[RowMapping]], Awaitable[Sequence[Made]]],
+) -> list[Made]:
+    """What failed for many at once is done for each by itself: one strange step waits in the DLQ, the others go on.
+
+    Of an error that is not ours only its type is kept: its text may hold what nobody should read.
+    """
+    made: list[Made] = []
+    for row in due:
+        try:
+            async with ctx.db.tenant(org_id) as db:
+                made += await work(ctx, db, org_id, [row])
+        except Exception as error:
+            why = str(error) if isinstance(error, PenstockError) else type(error).__name__
+            log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(error).__name__)
+            async with ctx.db.tenant(org_id) as db:
+                await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, why)
+    return made
+
+
+async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[RowMapping]) -> list[RowMapping]:
     """Ask the gate about all of them at once; gives the emails that may go on, and moves or stops the others.
 
     Steps that a person does become tasks here.
@@ -97,7 +134,7 @@ async def _plan(ctx: Context, db: AsyncConnection, org_id: int, due: Sequence[Ro
     decisions = await compliance.decide_many(ctx, db, org_id, requests) if requests else []
     answered = list(zip(asked, decisions, strict=True))
     await turn_away(db, org_id, [(row, decision) for row, decision in answered if not decision.allowed])
-    return [row["enrollment_id"] for row, decision in answered if decision.allowed]
+    return [row for row, decision in answered if decision.allowed]
 
 
 def _hopeless(ctx: Context, row: RowMapping) -> str | None:
@@ -134,10 +171,13 @@ async def _with_good_address(db: AsyncConnection, org_id: int, due: Sequence[Row
     return [row for row in due if row["address"] == "good"]
 
 
-async def _send(ctx: Context, org_id: int, enrollment_ids: Sequence[int]) -> None:
+async def _send(ctx: Context, org_id: int, planned: Sequence[RowMapping]) -> None:
     """Authorise, hand over and record a handful of emails."""
-    async with ctx.db.tenant(org_id) as db:
-        posted = await _authorise(ctx, db, org_id, enrollment_ids)
+    try:
+        async with ctx.db.tenant(org_id) as db:
+            posted = await _authorise(ctx, db, org_id, planned)
+    except Exception:
+        posted = await _alone(ctx, org_id, planned, _authorise)
     allowed = await post.still_allowed(ctx, org_id, posted)
     room = asyncio.Semaphore(ctx.settings.mail.connections)
     outcomes = await asyncio.gather(*(_hand_over(ctx, email, allowed, room) for email in posted))
@@ -159,10 +199,10 @@ async def _hand_over(ctx: Context, email: Posted, allowed: frozenset[int], room:
         return await post.hand_over(ctx, email)
 
 
-async def _authorise(ctx: Context, db: AsyncConnection, org_id: int, enrollment_ids: Sequence[int]) -> list[Posted]:
+async def _authorise(ctx: Context, db: AsyncConnection, org_id: int, planned: Sequence[RowMapping]) -> list[Posted]:
     """Steps through the gate; what may not go now is moved, stopped or held, what may is written down and moved on."""
     await execute(db, SQL["lock_writing"], org_id=org_id)
-    held = await rows(db, SQL["still_due"], org_id=org_id, ids=list(enrollment_ids))
+    held = await rows(db, SQL["still_due"], org_id=org_id, ids=[row["enrollment_id"] for row in planned])
     held = [row for row in held if _is_email(ctx, row)]  # another worker may have moved one on
     threads = await _threads(db, org_id, held)
     drafts = [_draft(ctx, row, threads.get(row["enrollment_id"], ())) for row in held]
