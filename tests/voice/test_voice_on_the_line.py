@@ -15,6 +15,8 @@ from penstock.providers.voice.calls import CallState
 from penstock.providers.voice.vapi import Vapi, parse_call
 from penstock.voice import tasks
 
+USED = "select quantity from api.billing_usage where metric = 'voice_minutes'"
+
 
 async def let_time_pass(town: Any, *, minutes: int) -> None:
     """The town and we go from instant to instant together; what happens there is posted to us."""
@@ -51,6 +53,7 @@ async def test_a_call_ends_with_an_appointment_and_an_invoice(town_ctx: Context,
     call = await the_call(town_ctx)
     assert (call["state"], call["outcome"]) == ("ended", "booked")
     assert call["cost_cents"] > 0
+    assert (await all_of(town_ctx, USED))[0]["quantity"] == minutes_talked(town) > 0
     appointment = await look(town_ctx, "select lead_id, status, starts_at from app.appointments")
     assert (appointment["lead_id"], appointment["status"]) == (lead_id, "accepted")
     assert appointment["starts_at"] > clock.now()
@@ -64,6 +67,11 @@ async def test_a_call_ends_with_an_appointment_and_an_invoice(town_ctx: Context,
     assert await tasks.pump(town_ctx, 1) == 0  # nobody calls somebody who has an appointment
 
 
+def minutes_talked(town: Any) -> int:
+    """Minutes for which the vendor wants money."""
+    return int(httpx.get(f"{town.http_url}/truth").json()["billed"]["vapi"]["items"])
+
+
 async def test_duplicate_webhooks_and_webhooks_before_the_response_change_nothing(town_ctx: Context, town: Any) -> None:
     faults = {name: {"duplicate_webhook": 1.0, "webhook_before_response": 1.0} for name in ("vapi", "calcom")}
     httpx.put(f"{town.http_url}/town/faults", json=faults).raise_for_status()
@@ -75,6 +83,7 @@ async def test_duplicate_webhooks_and_webhooks_before_the_response_change_nothin
             await tasks.pump_receipts(town_ctx, 1)
             await booking_tasks.pump(town_ctx, 1)
     assert (await the_call(town_ctx))["outcome"] == "booked"
+    assert (await all_of(town_ctx, USED))[0]["quantity"] == minutes_talked(town)
     for table in ("appointments", "billing_events", "calls", "vendor_calls"):
         assert (await look(town_ctx, f"select count(*) as n from app.{table}"))["n"] == 1, table
     initiated = await all_of(town_ctx, "select 1 as x from app.pipeline_events where event_type = 'call_initiated'")

@@ -151,6 +151,38 @@ async def test_status_updates_say_when_somebody_answered(ctx: Context) -> None:
     assert (await the_call(ctx))["started_at"] == clock.now()
 
 
+TALKED = (
+    "select (select quantity from api.billing_usage where metric = 'voice_minutes') as minutes,"
+    " (select duration_seconds from territory.voice_calls) as seconds,"
+    " (select avg_duration_s from territory.voice_metrics_daily) as average"
+)
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "minutes", "seconds"),
+    [
+        (-150, 0, 3, 150),
+        (-150, None, 3, 150),  # no end in the report: when it was written
+        (None, 0, 0, 0),  # no beginning either: what was said on the way, here only as the call ended
+        (60, 0, 0, 0),  # the vendor's clock makes no time run backwards
+    ],
+)
+async def test_minutes_are_those_of_the_report_however_late_we_heard_that_somebody_answered(
+    ctx: Context, began: int | None, ended: int | None, minutes: int, seconds: int
+) -> None:
+    call = await make_call(ctx)
+    clock.hold(clock.now() + timedelta(minutes=5))
+
+    def after(shift: int | None) -> str | None:
+        return None if shift is None else (clock.now() + timedelta(seconds=shift)).isoformat()
+
+    answered = message("status-update", call, status="in-progress", timestamp=None)
+    done = report(call, "customer-ended-call", "callback", startedAt=after(began), endedAt=after(ended))
+    for told_in_turn in (answered, done):
+        await told(ctx, told_in_turn)
+    assert tuple((await look(ctx, TALKED)).values()) == (minutes, seconds, seconds)
+
+
 async def test_a_message_about_a_call_of_others_is_unmatched(ctx: Context) -> None:
     call = dict(await make_call(ctx))
     call["id"], call["vapi_call_id"] = "00000000-0000-4000-8000-000000000000", "vapi-9"

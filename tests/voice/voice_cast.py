@@ -133,10 +133,8 @@ def report(call: Any, reason: str, outcome: str | None = None, **fields: Any) ->
     structured = {"outcome": outcome, **fields.pop("structured", {})} if outcome else {}
     fields.setdefault("artifact", {"transcript": "AI: Hello\nUser: Yes"})
     analysis = {"summary": "They talked.", "structuredData": structured}
-    started = clock.now().isoformat() if outcome else None
-    return message(
-        "end-of-call-report", call, endedReason=reason, cost=0.21, analysis=analysis, startedAt=started, **fields
-    )
+    fields.setdefault("startedAt", clock.now().isoformat() if outcome else None)
+    return message("end-of-call-report", call, endedReason=reason, cost=0.21, analysis=analysis, **fields)
 
 
 async def post(ctx: Context, body: bytes, *, secret: str = SECRET, sent_at: datetime | None = None) -> httpx.Response:

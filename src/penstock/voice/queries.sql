@@ -120,10 +120,12 @@ select c.id, c.org_id, c.lead_id, c.contact_id, c.contact_point_id, c.number_id,
 update app.calls set started_at = coalesce(started_at, cast(:at as timestamptz)) where id = cast(:call_id as uuid);
 
 -- name: ended
+-- When it began the report knows best; what a message on the way said counts only where the report is silent. No call ends before it began.
 update app.calls
    set state = 'ended', vapi_call_id = coalesce(vapi_call_id, :vapi_call_id), outcome = :outcome, ended_reason = :ended_reason, cost_cents = cast(:cost_cents as numeric),
        summary_sealed = :summary, transcript_sealed = :transcript, callback_at = cast(:callback_at as timestamptz),
-       started_at = coalesce(started_at, cast(:started_at as timestamptz)), ended_at = coalesce(cast(:ended_at as timestamptz), app.now())
+       started_at = coalesce(cast(:started_at as timestamptz), started_at),
+       ended_at = greatest(coalesce(cast(:ended_at as timestamptz), app.now()), coalesce(cast(:started_at as timestamptz), started_at))
  where id = cast(:call_id as uuid);
 
 -- name: did_not_start

@@ -100,7 +100,7 @@ async def _store(
         transcript=ctx.sealer.seal(org_id, transcript) if transcript else None,
         callback_at=callback,
         started_at=message.started_at,
-        ended_at=message.ended_at,
+        ended_at=message.ended_at or message.at,
     )
 
 
