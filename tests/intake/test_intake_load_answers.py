@@ -11,7 +11,7 @@ from test_intake_loads import client as client  # the fixture
 
 from penstock.core.context import Context
 from penstock.core.db import rows
-from penstock.intake import load_endpoints, loads
+from penstock.intake import load_endpoints, loads, promotion
 from penstock.intake.promotion import execute_pipeline, pump
 
 KEYED = [{"company_name": f"Mill {n}", "key": f"crm-{n}"} for n in range(60)]
@@ -149,3 +149,18 @@ async def test_a_run_beside_workers_tells_of_every_record_once(ctx: Context, cli
     told, *_ = await asyncio.gather(execute(client, ids), pump(ctx, 1), pump(ctx, 1))
     found = [one["id"] if isinstance(one, dict) else one for value in told.values() for one in value]
     assert sorted(found) == ids, json.dumps(told)
+
+
+async def test_a_rehearsal_that_breaks_leaves_nothing_behind(
+    ctx: Context, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (told,) = (await send(client, ACME))["records"]
+
+    async def breaks(*_: Any) -> Any:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(promotion, "_promote", breaks)
+    assert (await execute_pipeline(ctx, 1, None, dry_run=True)).failed == [told["id"]]
+    monkeypatch.undo()
+    assert await ask(ctx, "select item from app.dlq") == []
+    assert await pump(ctx, 1) == 1

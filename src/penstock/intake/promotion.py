@@ -150,8 +150,9 @@ async def promote(ctx: Context, org_id: int, ids: Sequence[int], *, dry_run: boo
     except Exception as error:
         if len(ids) == 1:
             log.exception("promotion failed", raw_load_id=ids[0])
-            async with ctx.db.tenant(org_id) as db:
-                await dlq.put(db, org_id, stage=STAGE, item=str(ids[0]), payload={}, error=type(error).__name__)
+            if not dry_run:
+                async with ctx.db.tenant(org_id) as db:
+                    await dlq.put(db, org_id, stage=STAGE, item=str(ids[0]), payload={}, error=type(error).__name__)
             return Promoted(failed=list(ids))
         half, both = len(ids) // 2, Promoted()
         for part in (ids[:half], ids[half:]):
