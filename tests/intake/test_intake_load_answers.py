@@ -151,6 +151,14 @@ async def test_a_run_beside_workers_tells_of_every_record_once(ctx: Context, cli
     assert sorted(found) == ids, json.dumps(told)
 
 
+async def test_a_refused_mailbox_or_number_is_not_quoted(ctx: Context, client: httpx.AsyncClient) -> None:
+    people = [{**JANE, "email": "notanemail"}, {**JANE, "phone": "12"}]
+    for person, reason in zip(people, ["is not an email address", "is not a US phone number"], strict=True):
+        (told,) = (await send(client, {**ACME, "people": [person]}))["records"]
+        (refused,) = (await execute(client, [told["id"]]))["rejected"]
+        assert refused["reason"] == reason
+
+
 async def test_a_rehearsal_that_breaks_leaves_nothing_behind(
     ctx: Context, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,8 @@ class CompanyCleaner:
         if trouble and self._strict:
             name, reason = next(iter(trouble.items()))
             shown = " ".join(str(raw.get(name, "")).split())[:60]
-            return self._refused(row, name, f"{shown!r} {reason}", _FIX.get(name, "correct the value or leave it out"))
+            said = f"{shown!r} {reason}" if shown else reason  # an email or phone is not shown
+            return self._refused(row, name, said, _FIX.get(name, "correct the value or leave it out"))
         for name, reason in trouble.items():
             self._warnings[name, reason] += 1
         return Record(row.number, out)
