@@ -151,6 +151,22 @@ async def test_a_run_beside_workers_tells_of_every_record_once(ctx: Context, cli
     assert sorted(found) == ids, json.dumps(told)
 
 
+async def test_a_refused_request_names_its_fields_as_they_were_sent(client: httpx.AsyncClient) -> None:
+    cases: list[tuple[Any, list[str]]] = [
+        ('{"records": []}', ["body.records"]),
+        ('{"records": [{}], "colour": 1}', ["body.colour"]),
+        ('{"company_name": {"a": 1}}', ["body.company_name"]),
+        ('{"company_name": "A", "people": [{"title": ["x"]}]}', ["body.people.0.title"]),
+        ("[]", ["body"]),
+        ('{"records": x}', ["body"]),
+    ]
+    for sent, fields in cases:
+        answer = await client.post("/insert", content=sent, headers={"content-type": "application/json"})
+        assert answer.status_code == 422, answer.text
+        assert sorted({error["field"] for error in answer.json()["errors"]}) == fields
+        assert not {"many", "one"} & set(answer.json()["detail"].replace(":", ".").split("."))
+
+
 async def test_a_refused_mailbox_or_number_is_not_quoted(ctx: Context, client: httpx.AsyncClient) -> None:
     people = [{**JANE, "email": "notanemail"}, {**JANE, "phone": "12"}]
     for person, reason in zip(people, ["is not an email address", "is not a US phone number"], strict=True):

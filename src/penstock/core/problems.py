@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -62,8 +63,23 @@ async def penstock_error(_: Request, exc: Exception) -> JSONResponse:
 
 async def validation_error(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)
-    errors = [{"field": ".".join(str(part) for part in e["loc"]), "reason": e["msg"]} for e in exc.errors()]
+    errors = [
+        {"field": _field(e["loc"], exc.body, missing=e["type"] == "missing"), "reason": e["msg"]} for e in exc.errors()
+    ]
     return problem(InvalidInput, "; ".join(f"{e['field']}: {e['reason']}" for e in errors), errors=errors)
+
+
+def _field(place: Sequence[str | int], body: Any, *, missing: bool) -> str:
+    """Where in the request it is: "body.records". Of shapes that are tried against a body it names none."""
+    if place[0] != "body" or not isinstance(body, dict | list | str | int | float):
+        return ".".join(map(str, place))
+    parts, at = ["body"], body
+    for n, part in enumerate(place[1:], start=2):
+        inside = part in at if isinstance(at, dict) else isinstance(at, list) and isinstance(part, int)
+        if inside or (missing and n == len(place)):
+            parts.append(str(part))
+        at = at[part] if inside else at  # type: ignore[index]
+    return ".".join(parts)
 
 
 async def http_error(_: Request, exc: Exception) -> JSONResponse:
