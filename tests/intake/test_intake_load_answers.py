@@ -1,6 +1,7 @@
 """What a sender of records is told: row by row, at the same moment too, and of records that are past promotion."""
 
 import asyncio
+import dataclasses
 import json
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from test_intake_loads import ACME, JANE, ask
 from test_intake_loads import client as client  # the fixture
 
+from ground import MASTER_KEY
 from penstock.core.context import Context
 from penstock.core.db import rows
+from penstock.core.sealing import Sealer
 from penstock.intake import load_endpoints, loads, promotion
 from penstock.intake.promotion import execute_pipeline, pump
+from penstock.rotation import reseal
 
 KEYED = [{"company_name": f"Mill {n}", "key": f"crm-{n}"} for n in range(60)]
 
@@ -149,6 +153,40 @@ async def test_a_run_beside_workers_tells_of_every_record_once(ctx: Context, cli
     told, *_ = await asyncio.gather(execute(client, ids), pump(ctx, 1), pump(ctx, 1))
     found = [one["id"] if isinstance(one, dict) else one for value in told.values() for one in value]
     assert sorted(found) == ids, json.dumps(told)
+
+
+async def test_what_was_sent_before_a_change_of_the_master_key_is_known_after_it(
+    ctx: Context, client: httpx.AsyncClient
+) -> None:
+    requests: list[tuple[dict[str, Any], str | None]] = [({**ACME, "key": "crm-1"}, None), (ACME, "batch-7")]
+    for record, name in requests:
+        await send(client, record, **({"Idempotency-Key": name} if name else {}))
+    both = dataclasses.replace(ctx, sealer=Sealer({1: bytes.fromhex(MASTER_KEY), 2: b"n" * 32}))
+    said: dict[str, Any] = {"source": "api", "playbook": None, "actor": "t"}
+    for again in range(2):  # before and after everything is sealed anew
+        for record, name in requests:
+            async with both.db.tenant(1) as db:
+                (told,) = await loads.receive(db, both.sealer, 1, [record], idempotency_key=name, **said)
+            assert told.result == "known", (again, record)
+        await reseal(both, 1)
+    async with both.db.tenant(1) as db:
+        (other,) = await loads.receive(db, both.sealer, 1, [{**ACME, "key": "crm-1", "city": "Tampa"}], **said)
+    assert other.result == "conflict"
+
+
+async def test_a_blank_key_is_none(client: httpx.AsyncClient) -> None:
+    sent = [{"company_name": f"Mill {n}", "key": key} for n, key in enumerate(["", "", "  ", None])]
+    told = await send(client, {"records": sent})
+    assert (told["received"], {one["key"] for one in told["records"]}) == (4, {None})
+
+
+async def test_the_key_of_a_record_is_not_mended(client: httpx.AsyncClient) -> None:
+    (told,) = (await send(client, {**ACME, "key": "crm-1"}))["records"]
+    for change in ({"key": "crm-2"}, {"city": "Tampa", "key": None}):
+        answer = await client.patch(f"/insert/{told['id']}", json=change)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "key")
+    shown = (await client.get(f"/insert/{told['id']}")).json()
+    assert (shown["key"], "city" in shown["payload"], "key" in shown["payload"]) == ("crm-1", False, False)
 
 
 async def test_a_refused_request_names_its_fields_as_they_were_sent(client: httpx.AsyncClient) -> None:

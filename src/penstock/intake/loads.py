@@ -101,7 +101,7 @@ async def receive(
         playbook=playbook,
         actor=actor,
         keys=[line.key for line in fresh],
-        hashes=[line.hash for line in fresh],
+        hashes=[line.hashes[0] for line in fresh],
         payloads=[line.payload for line in fresh],
     )
     ids = {line.index: row["id"] for line, row in zip(fresh, made, strict=True)}
@@ -116,7 +116,7 @@ async def receive(
             answers.append(
                 Received(line.index, "received", ids[line.index], line.own_key, "waiting", None, line.ignored)
             )
-        elif line.hash not in (before["hashes"] if before else (first.hash,)):
+        elif not {*line.hashes} & {*(before["hashes"] if before else first.hashes)}:
             if line.own_key is None:
                 raise Conflict("this Idempotency-Key was used for another content", fix="use a new key")
             reason = "this key was used for another content"
@@ -162,8 +162,11 @@ async def mend(
     """Set fields of a record that waits or was refused (None takes one out); it waits for promotion again.
 
     Raises NotFound, Conflict where it is promoted or dropped, InvalidInput where it held no record or would hold
-    a value that cannot be stored.
+    a value that cannot be stored, and where the change sets `key`: a record stays known by the one it was sent under.
     """
+    if "key" in change:
+        flaw = Flaw("key", "cannot be changed: a record keeps the one it was sent under", "send a new record")
+        refuse(flaw)
     row = await _open_one(db, load_id)
     before = opened(sealer, org_id, row["payload"])
     if before is None and not change:
@@ -171,7 +174,7 @@ async def mend(
     record = {name: value for name, value in {**(before or {}), **change}.items() if value is not None}
     _refuse_unstorable(record)
     _refuse_unstorable(dict.fromkeys(change))
-    payload = _sealed(sealer, org_id, record)
+    payload = _sealed(sealer, org_id, record)[0]
     await execute(db, SQL["mend"], id=load_id, payload=payload, hash=_hash(payload))
     await dlq.clear(db, org_id, stage=STAGE, items=[str(load_id)])
     details = json.dumps({"fields": sorted(change)})
@@ -247,25 +250,26 @@ class _Line:
     index: int
     key: str | None
     own_key: str | None
-    hash: str
+    hashes: tuple[str, ...]  # under all living keys: one that was kept before a change of keys is known by an older
     payload: str
     ignored: tuple[str, ...]
 
 
 def _line(sealer: Sealer, org_id: int, index: int, record: Record, idempotency_key: str | None) -> _Line:
     content = {name: value for name, value in record.items() if name != "key" and value is not None}
-    own = record.get("key")
+    own = record.get("key") if (record.get("key") or "").strip() else None
     key = f"key:{own}" if own is not None else f"{_prefix(idempotency_key)}{index}" if idempotency_key else None
-    payload = _sealed(sealer, org_id, content)
-    return _Line(index, key, own, _hash(payload), payload, ignored_fields(content))
+    forms = _sealed(sealer, org_id, content)
+    return _Line(index, key, own, tuple(map(_hash, forms)), forms[0], ignored_fields(content))
 
 
 def _prefix(idempotency_key: str) -> str:
     return f"request:{idempotency_key}/"
 
 
-def _sealed(sealer: Sealer, org_id: int, record: Record) -> str:
-    return sealer.seal(org_id, json.dumps(record, sort_keys=True, ensure_ascii=False))
+def _sealed(sealer: Sealer, org_id: int, record: Record) -> list[str]:
+    """What the record is sealed, under all living keys; newest first."""
+    return sealer.forms(org_id, json.dumps(record, sort_keys=True, ensure_ascii=False))
 
 
 def _hash(payload: str) -> str:
