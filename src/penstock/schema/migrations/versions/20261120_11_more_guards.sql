@@ -7,6 +7,8 @@ create trigger trg_count_property_version
   for each row when ((old.city, old.state, old.lat, old.lng, old.year_built, old.subdivision_id, old.property_value, old.estimated_equity, old.mortgage_balance, old.has_liens, old.recent_refinance, old.recent_heloc, old.merged_into)
     is distinct from (new.city, new.state, new.lat, new.lng, new.year_built, new.subdivision_id, new.property_value, new.estimated_equity, new.mortgage_balance, new.has_liens, new.recent_refinance, new.recent_heloc, new.merged_into))
   execute function app.count_property_version();
+-- Permits that name no town: those of their places are what they tell of.
+create index building_permits_of_no_town on app.building_permits (org_id, property_id) where city is null and property_id is not null;
 
 -- Scans: a page of a search names the scan that bought it. Of earlier ones that is the scan that had begun last.
 alter table app.vendor_calls add column area_scan_id bigint, add foreign key (org_id, area_scan_id) references app.area_scans (org_id, id) on delete set null (area_scan_id);
@@ -72,3 +74,48 @@ $$);
 select app.describe('contact_points', 'A phone or email of a contact, sealed, with where it came from and what is known of it.', $$
 replaced_at: another was written in its place through people.contact, or the person went to another employer; it comes back only by being written again
 $$);
+
+-- Uploads: what a file says that its map makes nothing of is not lost without a word.
+alter table app.uploads add column columns_unused text[] not null default '{}';
+select app.describe('uploads', 'A file of records that came in, and what became of its rows: read = inserted + updated + duplicate + rejected.', $$
+columns_unused: columns of which the map makes nothing
+$$);
+
+-- Booking: meetings that no broker could have yet.
+create index appointments_unattended on app.appointments (org_id, ends_at) where broker_id is null;
+
+-- Outreach: whom a hand took out of a campaign is remembered, and what was under way with them in it ends. Written again by hand, they are in it again.
+alter table app.campaign_contacts add column removed_at timestamptz;
+select app.describe('campaign_contacts', 'Who is meant by a campaign, once each. Whether and when they are written to is decided by the feeder and the gate.', $$
+removed_at: taken out by hand: no member, and the timetable does not put them back
+$$);
+create or replace function app.once_in_a_campaign() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  if exists (select 1 from app.campaign_contacts k where k.org_id = new.org_id and k.campaign_id = new.campaign_id and k.contact_id = new.contact_id) then
+    update app.campaign_contacts k set removed_at = null, created_at = new.created_at, company_id = new.company_id
+     where k.org_id = new.org_id and k.campaign_id = new.campaign_id and k.contact_id = new.contact_id and k.removed_at is not null;
+    return null;
+  end if;
+  return new;
+end $$;
+create function app.keep_removed() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+begin
+  update app.campaign_contacts k set removed_at = app.now() where k.org_id = old.org_id and k.id = old.id;
+  return null;
+end $$;
+-- What goes with its campaign or its person really goes.
+create trigger trg_keep_removed before delete on app.campaign_contacts for each row when (old.removed_at is null and pg_trigger_depth() = 0) execute function app.keep_removed();
+create function app.end_with_removal() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  with ended as (
+    update app.enrollments e set state = 'stopped', ended_at = app.now(), stop_reason = 'taken out of the campaign'
+      from app.leads l
+     where e.org_id = new.org_id and e.campaign_id = new.campaign_id and l.org_id = e.org_id and l.id = e.lead_id and l.contact_id = new.contact_id and e.state in ('active', 'paused')
+    returning e.lead_id, e.stop_reason)
+  insert into app.pipeline_events (org_id, at, lead_id, event_type, stage, details)
+  select new.org_id, app.now(), d.lead_id, 'sequence_stopped', 'outreach', jsonb_build_object('reason', d.stop_reason) from ended d;
+  update app.tasks t set state = 'withdrawn', closed_at = app.now(), closed_by = 'outreach', reason = 'taken out of the campaign'
+   where t.org_id = new.org_id and t.campaign_id = new.campaign_id and t.contact_id = new.contact_id and t.state = 'open';
+  return null;
+end $$;
+create trigger trg_end_with_removal after update of removed_at on app.campaign_contacts for each row when (old.removed_at is null and new.removed_at is not null) execute function app.end_with_removal();
