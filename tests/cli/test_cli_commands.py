@@ -90,6 +90,9 @@ def test_import_reports_as_json_on_stdout_and_a_second_time_updates(penstock: Ru
     assert first["rows"] == {"read": 6, "inserted": 5, "updated": 0, "duplicate_in_file": 0, "rejected": 1}
     second = json.loads(penstock("import", str(file), "--json", "-").stdout)
     assert second["rows"] == {"read": 6, "inserted": 0, "updated": 5, "duplicate_in_file": 0, "rejected": 1}
+    refused = {"field": "state", "reason": "'ZZ' is not a US state", "fix": "correct the value", "rows": 1}
+    assert first["rejected"] == [refused]
+    assert (first["made"], second["made"]) == ({"leads": 5}, {"leads": 0})
     assert "Rejected" in penstock("import", str(file)).stdout
     status = json.loads(penstock("status", "--json").stdout)
     assert (status["stages"]["leads"], status["waiting"]["enrichment"]) == (5, 5)
@@ -101,6 +104,32 @@ def test_an_import_of_places_says_what_it_was_taken_without(penstock: Run, tmp_p
     shown = penstock("import", str(file), "--playbook", "roofing").stdout
     assert "Taken without" in shown
     assert "row 3" in shown
+
+
+def test_columns_of_which_nothing_is_made_are_told(penstock: Run, tmp_path: Path) -> None:
+    file = tmp_path / "companies.csv"
+    file.write_text("Company Name,State,Chief Exec,Benefits Broker\nAcme LLC,TX,Ada Doe,Beta\n")
+    told = json.loads(penstock("import", str(file), "--playbook", "renewals", "--json", "-").stdout)
+    assert told["columns_unused"] == ["Chief Exec", "Benefits Broker"]
+    assert (
+        "Columns not used: Chief Exec, Benefits Broker"
+        in penstock("import", str(file), "--playbook", "renewals").stdout
+    )
+
+
+def test_a_list_of_permits_becomes_no_leads(penstock: Run, tmp_path: Path, database: str) -> None:
+    file = tmp_path / "permits.csv"
+    file.write_text("Permit Number,Permit Type,Address,City,State,ZIP\nB-1,Re-roof,1 Oak St,Austin,TX,78701\n")
+    for playbook in ("equity", "roofing"):
+        assert "penstock permits import" in penstock("import", str(file), "--playbook", playbook, expect=2).stderr
+    assert sql(database, "select count(*) from app.leads") == [(0,)]
+
+
+def test_a_file_of_which_every_row_was_rejected_says_why(penstock: Run, tmp_path: Path) -> None:
+    file = tmp_path / "county.csv"
+    file.write_text(HEADER + "P-9,,Tampa,ZZ,33602,,,\nP-8,,Tampa,ZY,33602,,,\nP-7,,Tampa,ZZ,33602,,,\n")
+    said = penstock("import", str(file), expect=3).stderr
+    assert "'ZZ' is not a US state" in " ".join(said.split())
 
 
 def test_a_bad_file_is_bad_input_and_leaves_nothing(penstock: Run, tmp_path: Path, database: str) -> None:

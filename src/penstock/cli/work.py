@@ -183,11 +183,14 @@ async def import_(
             )
         rejected = await _rejections(ctx, report.upload_id) if report.rejected else []
         noted = await _notes(ctx, report.upload_id) if report.warnings else []
-    write_json(report.as_json(), json)
+    told = [dict(zip(("field", "reason", "fix", "rows"), line, strict=True)) for line in rejected]
+    write_json(report.as_json() | {"rejected": told}, json)
     if str(json) != "-":
         _show_import(file, report, rejected, noted)
     if report.rejected == report.rows_read > 0:
-        raise fail("every row was rejected: this map does not fit the file; see docs/reference/maps.md", Code.ATTENTION)
+        name, reason, fix, _ = rejected[0]
+        trouble = f"every row was rejected, most often because of {name}: {reason} ({fix})"
+        raise fail(f"{trouble}; if columns were taken for others, see docs/reference/maps.md", Code.ATTENTION)
 
 
 @contextmanager
@@ -221,6 +224,8 @@ def _show_import(
         answers.print(table("Taken without", ["what, and what to do", "rows", "the first"], noted, right=["rows"]))
     if report.made:
         answers.print(table("Made", ["what", "count"], list(report.made.items()), right=["count"]))
+    if report.columns_unused:
+        answers.print(f"Columns not used: {escape(', '.join(report.columns_unused))}")
     if report.warnings:
         answers.print(table("Left empty", ["field: reason", "cells"], list(report.warnings.items()), right=["cells"]))
 

@@ -452,5 +452,5 @@ select cast(:org_id as int), app.now(), t.lead_id, cast(:upload_id as uuid), e.e
 
 -- name: counts
 select count(*) filter (where outcome = 'inserted') as inserted, count(*) filter (where outcome = 'updated') as updated,
-       count(*) filter (where outcome = 'duplicate_in_file') as duplicate_in_file
+       count(*) filter (where outcome = 'duplicate_in_file') as duplicate_in_file, (select count(*) from touched where lead_is_new) as leads
   from placed;

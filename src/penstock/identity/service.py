@@ -60,11 +60,12 @@ _BOOKS: Final = ("write_outcomes", "write_diary")
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of the staged rows; the three add up to their number."""
+    """What became of the staged rows: the first three add up to their number. Then what they made."""
 
     inserted: int
     updated: int
     duplicate_in_file: int
+    leads: int  # new; of places that were known before, too
 
 
 async def open_staging(db: AsyncConnection) -> None:
@@ -113,7 +114,7 @@ async def merge_staged(
     await journey.wake(db, org_id, {"dedupe_success", "lead_updated"} if makes_leads else {"lead_updated"})
     counted = await one(db, SQL["counts"])
     assert counted is not None
-    return Merged(counted["inserted"], counted["updated"], counted["duplicate_in_file"])
+    return Merged(counted["inserted"], counted["updated"], counted["duplicate_in_file"], counted["leads"])
 
 
 async def _run(db: AsyncConnection, names: tuple[str, ...], known: Mapping[str, object]) -> None:

@@ -52,6 +52,7 @@ class Upload(BaseModel):
     bytes: int
     rows: Rows | None = Field(description="null until the upload is done")
     warnings: dict[str, int] = Field(description="values that made no sense and were left empty, by field and reason")
+    columns_unused: list[str] = Field(description="columns of which the map makes nothing")
     error: str | None = Field(description="why the file as a whole was refused")
     created_at: datetime
     started_at: datetime | None

@@ -159,6 +159,11 @@ def plan(header: list[str], map_name: str = "auto", subject: Subject = "property
     if map_name == "auto":
         maps = (named for named in named_maps().values() if named.subject == subject)
         chosen = next((named for named in maps if recognises(named, header)), None)
+        if chosen is None and sum("permit" in plain(name) for name in header) > 1:
+            raise BadFile(
+                f"The file is a list of permits, by its columns: {_listed(header)}. Read it with "
+                "`penstock permits import FILE`; if it lists places all the same, give a map with --map FILE.yaml."
+            )
         made = _by_map(chosen, header) if chosen else _by_words(header, vocabulary)
     else:
         made = _by_map(_named(map_name, subject), header)

@@ -25,7 +25,8 @@ select cast(:org_id as int), cast(:upload_id as uuid), row_number, field, reason
 
 -- name: finish
 update app.uploads set state = 'done', rows_read = :rows_read, inserted = :inserted, updated = :updated, duplicate_in_file = :duplicate_in_file, rejected = :rejected,
-       map_name = :map_name, source = :source, makes_leads = :makes_leads, warnings = cast(:warnings as jsonb), error = null, started_at = :started_at, finished_at = :finished_at
+       map_name = :map_name, source = :source, makes_leads = :makes_leads, warnings = cast(:warnings as jsonb),
+       columns_unused = cast(:columns_unused as text[]), error = null, started_at = :started_at, finished_at = :finished_at
  where id = cast(:upload_id as uuid);
 
 -- name: fail
@@ -80,7 +81,7 @@ values (cast(:org_id as int), :actor, :action, 'upload', :upload_id, cast(:detai
 
 -- name: uploads
 -- Newest first, from behind the given upload on.
-select u.id, u.name, u.source, u.playbook, u.map_name, u.state, u.bytes, u.rows_read, u.inserted, u.updated, u.duplicate_in_file, u.rejected, u.warnings, u.error,
+select u.id, u.name, u.source, u.playbook, u.map_name, u.state, u.bytes, u.rows_read, u.inserted, u.updated, u.duplicate_in_file, u.rejected, u.warnings, u.columns_unused, u.error,
        u.created_at, u.started_at, u.finished_at
   from app.uploads u
  where (cast(:id as uuid) is null or u.id = cast(:id as uuid))

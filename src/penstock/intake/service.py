@@ -51,7 +51,8 @@ Progress = Callable[[int, str], None]
 class UploadReport:
     """What became of an upload. The four outcomes add up to `rows_read`; warnings are counted by "field: reason".
 
-    `made`: of companies, how many of them and of their people are new, and how many slots were filled.
+    `made`: of companies, how many of them and of their people are new, and how many slots were filled; of properties,
+    how many leads are new, where the playbook makes them at once. `columns_unused`: of which the map makes nothing.
     """
 
     upload_id: UUID
@@ -65,6 +66,7 @@ class UploadReport:
     warnings: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     made: dict[str, int] = field(default_factory=dict)
+    columns_unused: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, under the names that reports and the command line use."""
@@ -76,6 +78,7 @@ class UploadReport:
             "map": self.map_name,
             "rows": rows,
             "warnings": self.warnings,
+            "columns_unused": self.columns_unused,
             "seconds": round(self.seconds, 3),
             **({"made": self.made} if self.made else {}),
         }
@@ -198,6 +201,7 @@ async def take_rows(
         {f"{name}: {reason}": count for (name, reason), count in sorted(reading.warnings.items())},
         clock.stopwatch() - started,
         made,
+        reading.plan.unused(),
     )
     await _finish(db, report, source, started_at, makes_leads)
     if not makes_leads:
@@ -228,7 +232,7 @@ async def _merge_properties(
         db, org_id, upload_id=upload["id"], source=source, playbook=upload["playbook"], actor=upload["actor"],
         makes_leads=makes_leads, located_by=located_by, progress=progress,
     )  # fmt: skip
-    return merged, {}
+    return merged, {"leads": merged.leads} if makes_leads else {}
 
 
 async def _merge_companies(work: _Work, records: Iterator[Record]) -> tuple[identity.MergedCompanies, dict[str, int]]:
@@ -328,6 +332,7 @@ async def _finish(
         started_at=started_at,
         finished_at=clock.now(),
         warnings=json.dumps(report.warnings),
+        columns_unused=report.columns_unused,
     )
     await execute(db, SQL["drop_chunks"], upload_id=report.upload_id)
 
