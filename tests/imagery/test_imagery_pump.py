@@ -1,6 +1,7 @@
 """Looking at leads from above, against the town: once each, side by side, nothing lost, no stand-in that counts."""
 
 import asyncio
+import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.errors import Conflict, NotFound
 from penstock.imagery import live_photo, tasks
+from penstock.imagery.looking import Look
 from penstock.imagery.shown import APART
 from penstock.town.server import Town
 
@@ -300,3 +302,23 @@ async def test_a_playbook_without_sources_says_so(ctx: Context) -> None:
     assert await tasks.pump(alone, 1) == 1
     (look,) = await sql(ctx, "select outcome, reason from app.roof_looks")
     assert look == {"outcome": "failed", "reason": "the playbook names no source of pictures"}
+
+
+async def test_a_lease_that_ran_out_is_not_given_back_by_its_last_holder(town_ctx: Context) -> None:
+    ctx, other = town_ctx, replace(town_ctx, worker_id=uuid.uuid4())
+    await found_leads(ctx, 1)
+    seat = desk(ctx)
+    slow = await tasks._claim(ctx, seat)
+    assert slow is not None
+    held = "select outcome, worker_id, leased_until from app.roof_looks"
+    for again, late in enumerate((other, ctx), start=1):  # another worker, and then the slow one's own next line
+        with clock.held_at(START + timedelta(minutes=31 * again)):
+            taken = await tasks._claim(late, seat)
+            assert taken is not None
+            await tasks._give_back(ctx, seat, slow)
+            await tasks._finish(ctx, seat, slow, Look(failed=["too slow"]))
+            assert await sql(ctx, held) == [
+                {"outcome": None, "worker_id": late.worker_id, "leased_until": taken["leased_until"]}
+            ]
+    await tasks._give_back(ctx, seat, taken)
+    assert await sql(ctx, held) == [{"outcome": None, "worker_id": None, "leased_until": None}]

@@ -38,16 +38,18 @@ with held as (
   on conflict (org_id, property_id, playbook) do update
      set leased_until = excluded.leased_until, worker_id = excluded.worker_id
    where k.leased_until is null or k.leased_until <= app.now()
-  returning k.org_id, k.property_id, k.outcome, k.reason
+  returning k.org_id, k.property_id, k.outcome, k.reason, k.leased_until
 )
-select p.id as property_id, p.lat, p.lng, h.outcome as last_outcome, h.reason as last_reason, l.id as lead_id, l.lead_score
+select p.id as property_id, p.lat, p.lng, h.leased_until, h.outcome as last_outcome, h.reason as last_reason, l.id as lead_id, l.lead_score
   from held h
   join app.properties p on p.org_id = h.org_id and p.id = h.property_id
   left join lateral (select x.id, x.lead_score from app.leads x where x.org_id = p.org_id and x.property_id = p.id and x.playbook = :playbook and x.merged_into is null order by x.lead_score desc, x.id limit 1) l on true;
 
 -- name: give_back
+-- Only this very lease: one that ran out may be somebody else's by now.
 update app.roof_looks set leased_until = null, worker_id = null
- where org_id = cast(:org_id as int) and property_id = cast(:property_id as bigint) and playbook = :playbook;
+ where org_id = cast(:org_id as int) and property_id = cast(:property_id as bigint) and playbook = :playbook
+   and worker_id = cast(:worker_id as uuid) and leased_until = cast(:leased_until as timestamptz);
 
 -- name: give_back_of_dead
 update app.roof_looks set leased_until = null, worker_id = null
@@ -57,7 +59,8 @@ update app.roof_looks set leased_until = null, worker_id = null
 update app.roof_looks
    set outcome = :outcome, reason = cast(:reason as text), lead_score = cast(:lead_score as int), lat = cast(:lat as double precision), lng = cast(:lng as double precision),
        looked_at = app.now(), due_at = app.now() + make_interval(secs => cast(:again_in_s as double precision)), leased_until = null, worker_id = null
- where org_id = cast(:org_id as int) and property_id = cast(:property_id as bigint) and playbook = :playbook;
+ where org_id = cast(:org_id as int) and property_id = cast(:property_id as bigint) and playbook = :playbook
+   and worker_id = cast(:worker_id as uuid) and leased_until = cast(:leased_until as timestamptz);
 
 -- name: usable_image
 -- A picture of this very place that is not too old, of the first source that has one.

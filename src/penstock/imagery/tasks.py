@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import RowMapping
@@ -121,9 +122,15 @@ async def _lease(ctx: Context, desk: Desk, db: AsyncConnection, property_id: int
     return await one(db, SQL["lease"], **desk.where, property_id=property_id, worker_id=str(ctx.worker_id))
 
 
+def _leased(ctx: Context, desk: Desk, place: RowMapping) -> dict[str, Any]:
+    """The lease of a place, as the queries ask for it."""
+    held = {"worker_id": str(ctx.worker_id), "leased_until": place["leased_until"]}
+    return {**desk.where, "property_id": place["property_id"], **held}
+
+
 async def _give_back(ctx: Context, desk: Desk, place: RowMapping) -> None:
     async with ctx.db.tenant(desk.org_id) as db:
-        await execute(db, SQL["give_back"], **desk.where, property_id=place["property_id"])
+        await execute(db, SQL["give_back"], **_leased(ctx, desk, place))
 
 
 async def _set_aside(ctx: Context, desk: Desk, place: RowMapping, error: Exception) -> None:
@@ -131,18 +138,18 @@ async def _set_aside(ctx: Context, desk: Desk, place: RowMapping, error: Excepti
     async with ctx.db.tenant(desk.org_id) as db:
         item, said = str(place["property_id"]), f"{type(error).__name__}: {error}"
         await dlq.put(db, desk.org_id, stage=STAGE, item=item, payload={"playbook": desk.playbook.name}, error=said)
-        await execute(db, SQL["give_back"], **desk.where, property_id=place["property_id"])
+        await execute(db, SQL["give_back"], **_leased(ctx, desk, place))
 
 
 async def _finish(ctx: Context, desk: Desk, place: RowMapping, look: Look) -> None:
-    """The outcome, the end of the lease, and the event, in one transaction."""
+    """The outcome, the end of the lease, and the event, in one transaction; nothing where the lease is lost: whoever
+    holds it now tells, with the pictures that were bought."""
     again_in = SOON if look.waits else look.again_in or _lasts(desk, look)
-    where = {**desk.where, "property_id": place["property_id"]}
     async with ctx.db.tenant(desk.org_id) as db:
-        await execute(
+        ours = await execute(
             db,
             SQL["finish"],
-            **where,
+            **_leased(ctx, desk, place),
             outcome=look.outcome,
             reason=look.reason,
             lead_score=place["lead_score"],
@@ -150,6 +157,8 @@ async def _finish(ctx: Context, desk: Desk, place: RowMapping, look: Look) -> No
             lng=place["lng"],
             again_in_s=again_in.total_seconds(),
         )
+        if not ours:
+            return
         await dlq.clear(db, desk.org_id, stage=STAGE, items=[str(place["property_id"])])
         news = (look.outcome, look.reason) != (place["last_outcome"], place["last_reason"]) and not look.waits
         if look.seen or news:
