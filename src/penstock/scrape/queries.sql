@@ -119,10 +119,6 @@ on conflict (org_id, company_id, kind, key) do update
 update app.company_facts set seen_at = app.now()
  where org_id = cast(:org_id as int) and page_id = cast(:page_id as bigint) and seen_at >= cast(:since as timestamptz);
 
--- name: playbooks
--- Companies that name no playbook belong to the only one about companies.
-select distinct coalesce(playbook, cast(:only as text)) as playbook from app.companies where org_id = cast(:org_id as int) and merged_into is null;
-
 -- name: store_report
 insert into app.webhook_receipts (org_id, vendor, event_type, dedupe_key, payload_sealed, received_at)
 values (cast(:org_id as int), 'apify', :event_type, :dedupe_key, :payload, app.now())

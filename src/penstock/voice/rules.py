@@ -18,7 +18,6 @@ MAX_ATTEMPTS = 5
 # rarely refused; the gate has the last word. The hours differ from attempt to attempt, because a person who does not
 # answer at ten seldom answers at ten the next day.
 ATTEMPT_HOURS = (time(10, 30), time(15, 30), time(12, 15), time(16, 30), time(11, 30))
-OPENS, CLOSES = time(10), time(17)
 CALLBACK_LIMIT = timedelta(days=30)
 
 
@@ -50,12 +49,6 @@ def best_number(pool: Iterable[PoolNumber], *, state: str | None, area_code: str
         return (not same_state, not same_area, -number.health_score, number.used_today, number.id)
 
     return min(pool, key=rank, default=None)
-
-
-def in_working_window(at: datetime, zone: ZoneInfo) -> bool:
-    """True on a weekday from 10:00 up to 17:00 in `zone`."""
-    local = at.astimezone(zone)
-    return local.weekday() < 5 and OPENS <= local.time() < CLOSES
 
 
 def next_attempt_at(attempts: int, last: datetime, zone: ZoneInfo) -> datetime | None:
