@@ -14,14 +14,16 @@ from test_booking_webhooks import told
 
 from factories import make_company, make_contactable, make_person
 from ground import BROKER_ID
-from penstock import booking
+from penstock import booking, onboarding
 from penstock.booking import handoffs
 from penstock.booking.tasks import pump
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
 from penstock.core.errors import NotFound
+from penstock.insight.alerts import judge, read
 
+BROKER_TWO = onboarding.BrokerProfile(name="Ben Broker", email="ben@acme.example")
 TYPED = (
     "insert into marketing.booking_event (contact_id, company_id, event_time, source)"
     " values (:contact, :company, :at, 'phone')"
@@ -109,6 +111,70 @@ async def test_an_appointment_typed_by_hand_does_all_that_one_from_the_calendar_
     assert [row["event_type"] for row in events] == ["appointment_booked", "handoff_made"]
 
 
+async def not_fed(ctx: Context) -> tuple[int, int, uuid.UUID]:
+    """A CFO to whom no coordinator was given yet: (company, contact, lead)."""
+    company = await make_company(ctx, name="Stone Mill LLC")
+    return company, *await make_person(ctx, company)
+
+
+async def in_the_notices(ctx: Context) -> list[str]:
+    found = await sql(ctx, "select target_sealed from app.notifications where channel = 'mail' order by id")
+    return [ctx.sealer.open(1, row["target_sealed"]) for row in found]
+
+
+async def test_a_booking_of_somebody_without_a_coordinator_is_dealt_out_billed_and_told(ctx: Context) -> None:
+    second = await onboarding.add_broker(ctx, 1, BROKER_TWO)
+    for n in range(2):
+        company, contact, _ = await not_fed(ctx)
+        await change(ctx, TYPED, contact=contact, company=company, at=START + timedelta(days=n))
+        await pump(ctx, 1)
+    appointments = await sql(ctx, "select broker_id, lead_id from app.appointments order by starts_at")
+    assert {row["broker_id"] for row in appointments} == {BROKER_ID, second}, "in turn"
+    leads = await sql(ctx, "select id, assigned_broker_id from app.leads")
+    assert {row["id"]: row["assigned_broker_id"] for row in leads} == {
+        row["lead_id"]: row["broker_id"] for row in appointments
+    }
+    billed = await sql(ctx, "select broker_id from app.billing_events order by id")
+    handed = await sql(ctx, "select broker_id from app.handoffs order by id")
+    dealt = [row["broker_id"] for row in appointments]
+    assert [row["broker_id"] for row in billed] == [row["broker_id"] for row in handed] == dealt
+    assert len(set(await in_the_notices(ctx))) == 2
+    events = await sql(ctx, "select details from app.pipeline_events where event_type = 'appointment_booked'")
+    assert [row["details"]["charged"] for row in events] == [True, True]
+
+
+async def test_a_broker_with_room_for_the_day_comes_before_one_without(ctx: Context) -> None:
+    second = await onboarding.add_broker(ctx, 1, BROKER_TWO)
+    await change(ctx, "update app.brokers set daily_cap = 0 where id <> :id", id=second)
+    for _ in range(2):
+        company, contact, _ = await not_fed(ctx)
+        await change(ctx, TYPED, contact=contact, company=company, at=START)
+    await pump(ctx, 1)
+    assert [row["broker_id"] for row in await sql(ctx, "select broker_id from app.appointments")] == [second, second]
+
+
+async def test_a_meeting_that_no_broker_could_have_is_billed_and_told_once_when_one_can(ctx: Context) -> None:
+    await change(ctx, "update app.brokers set is_active = false")
+    company, contact, lead = await not_fed(ctx)
+    await change(ctx, TYPED, contact=contact, company=company, at=START)
+    await change(ctx, TYPED, contact=None, company=await make_company(ctx, name="Quiet Corp"), at=START)
+    assert await pump(ctx, 1) == 2
+    assert await pump(ctx, 1) == 0
+    assert await sql(ctx, "select 1 from app.billing_events union all select 1 from app.notifications") == []
+    async with ctx.db.tenant(1) as db:
+        assert judge(await read(db)).keys() == {"meetings_unattended"}
+    whose = {"name": "Acme", "email": "office@acme.example", "username": "office"}
+    await told(ctx, event("BOOKING_CREATED", lead_id=lead, start=START, organizer=whose))  # the same in a calendar
+    await change(ctx, "update app.brokers set is_active = true")
+    assert await pump(ctx, 1) == 3
+    assert await pump(ctx, 1) == 0
+    assert await sql(ctx, "select broker_id from app.billing_events") == [{"broker_id": BROKER_ID}]
+    assert await sql(ctx, "select distinct broker_id from app.handoffs") == [{"broker_id": BROKER_ID}]
+    assert len(await in_the_notices(ctx)) == 2, "one of each meeting"
+    async with ctx.db.tenant(1) as db:
+        assert judge(await read(db)) == {}
+
+
 async def test_a_booking_typed_for_a_company_is_its_persons_who_answered(ctx: Context) -> None:
     company, _, _ = await under_way(ctx)
     _, answered = await make_person(
@@ -124,7 +190,9 @@ async def test_a_booking_typed_for_a_company_nobody_writes_to_is_handed_over_all
     await change(ctx, TYPED, contact=None, company=company, at=START)
     assert await pump(ctx, 1) == 1
     (made,) = await sql(ctx, "select * from app.handoffs")
-    assert (made["company_id"], made["lead_id"]) == (company, None)
+    assert (made["company_id"], made["lead_id"], made["broker_id"]) == (company, None, BROKER_ID)
+    (notice,) = await sql(ctx, "select payload_sealed from app.notifications")
+    assert "New appointment: Quiet Corp" in json.loads(ctx.sealer.open(1, notice["payload_sealed"]))["text"]
     assert "Quiet Corp" in ctx.sealer.open(1, made["notes"])
     assert await sql(ctx, "select 1 from app.billing_events") == []
 

@@ -13,6 +13,7 @@ EDGES = [
     ("permits_failed", Readings(), Readings(permits_error="austin: it has lost the column issue_date")),
     ("feeder_failed", Readings(), Readings(feeder_error="division by zero")),
     ("duplicate_uploads", Readings(duplicate_uploads=10), Readings(duplicate_uploads=11)),
+    ("meetings_unattended", Readings(), Readings(meetings_unattended=1)),
     ("usage_refused", Readings(), Readings(usage_refused=1)),
     ("usage_differs", Readings(usage_differences=()), Readings(usage_differences=(DIFFERENCE,))),
     ("subscription_doubled", Readings(), Readings(second_subscriptions=(SECOND,))),

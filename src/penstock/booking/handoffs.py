@@ -48,12 +48,13 @@ async def hand_off(
     lead_id: UUID | None = None,
     company_id: int | None = None,
     contact_id: int | None = None,
+    broker_id: UUID | None = None,
 ) -> Handoff | None:
     """Hand a lead over in the caller's transaction; None where this cause did it already.
 
     `cause` makes it one hand-off (`reply:12`, `appointment:…`), `kind` is what happened in a word, `said` the person's
-    own words or the appointment. Without a lead (a booking typed by hand) company and person are what is known. The
-    caller tells the broker, in the one notice about what happened.
+    own words or the appointment. Without a lead (a booking typed by hand) company and person are what is known. It goes
+    to `broker_id`, else to the lead's coordinator. The caller tells the broker, in the one notice about what happened.
     """
     about = await one(db, SQL["about"], org_id=org_id, lead_id=lead_id)
     company = about["company_id"] if about is not None else company_id
@@ -66,7 +67,7 @@ async def hand_off(
         lead_id=lead_id,
         company_id=company,
         contact_id=about["contact_id"] if about is not None else contact_id,
-        broker_id=about["assigned_broker_id"] if about is not None else None,
+        broker_id=broker_id or (about["assigned_broker_id"] if about is not None else None),
         cause=cause,
         notes=ctx.sealer.seal(org_id, notes),
     )
@@ -76,6 +77,15 @@ async def hand_off(
         event = journey.Event("handoff_made", lead_id, stage="booking", details={"handoff": made, "cause": kind})
         await journey.announce(db, org_id, [event])
     return Handoff(made, notes, of_company)
+
+
+async def give_to(ctx: Context, db: AsyncConnection, org_id: int, *, cause: str, broker_id: UUID) -> Handoff | None:
+    """Give what was handed to nobody to a broker; None where there is no such hand-off. The caller tells them."""
+    given = await one(db, SQL["give_to"], org_id=org_id, cause=cause, broker_id=broker_id)
+    if given is None:
+        return None
+    notes = ctx.sealer.open(org_id, await scalar(db, SQL["notes"], id=given["id"]) or "")
+    return Handoff(given["id"], notes, await _about_company(db, org_id, given["company_id"]))
 
 
 async def _about_company(db: AsyncConnection, org_id: int, company_id: int | None) -> str:

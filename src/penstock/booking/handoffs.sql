@@ -8,6 +8,11 @@ values (cast(:org_id as int), cast(:company_id as bigint), cast(:contact_id as b
 on conflict (org_id, cause) do nothing
 returning id;
 
+-- name: give_to
+-- Whoever got the meeting after it was handed to nobody.
+update app.handoffs set broker_id = cast(:broker_id as uuid) where org_id = cast(:org_id as int) and cause = :cause and broker_id is null
+returning id, company_id;
+
 -- name: company
 select c.name, c.employees, c.city, c.state, r.next_renewal_date
   from app.companies c left join company.vw_next_renewal r on r.company_id = c.id

@@ -43,7 +43,7 @@ class Notice:
     """One thing to tell a broker. `data` goes to the webhook and holds no personal data; `text` is the mail."""
 
     kind: str
-    lead_id: UUID
+    lead_id: UUID | None
     dedupe_key: str
     subject: str
     text: str

@@ -32,6 +32,45 @@ update app.appointments a
  where a.id = cast(:id as uuid)
 returning a.id, a.broker_id;
 
+-- name: coordinate
+-- A meeting is theirs whom it names, else the lead's coordinator's. Where neither is known it goes, as the feeder deals, in turn to the active brokers, whoever has room for the day first; and with it
+-- a lead without a coordinator. No row where there is nobody.
+with meeting as (
+  select a.id, a.org_id, l.id as lead_id,
+         coalesce(a.broker_id, l.assigned_broker_id, (
+           select b.id from app.brokers b join app.orgs o on o.id = b.org_id
+             cross join lateral (select date_trunc('day', app.now() at time zone o.timezone) at time zone o.timezone as starts) today
+             cross join lateral (
+               select (select count(*) from app.enrollments e join app.leads f on f.org_id = e.org_id and f.id = e.lead_id
+                        where e.org_id = b.org_id and f.assigned_broker_id = b.id and e.started_at >= today.starts) as fed,
+                      (select count(*) from app.handoffs h where h.org_id = b.org_id and h.broker_id = b.id and h.created_at >= today.starts) as handed) got
+            where b.org_id = a.org_id and b.is_active
+            order by got.fed >= b.daily_cap, got.fed + got.handed, b.id limit 1)) as broker_id
+    from app.appointments a left join app.leads l on l.org_id = a.org_id and l.id = a.lead_id
+   where a.id = cast(:id as uuid)
+), coordinated as (
+  update app.leads l set assigned_broker_id = m.broker_id from meeting m
+   where l.org_id = m.org_id and l.id = m.lead_id and l.assigned_broker_id is null and m.broker_id is not null
+)
+update app.appointments a set broker_id = m.broker_id from meeting m
+ where a.org_id = m.org_id and a.id = m.id and m.broker_id is not null
+returning a.broker_id;
+
+-- name: unattended
+-- An appointment that was acted on while nobody could have it. Held for this transaction.
+select id, lead_id, contact_id, company_id, uid, starts_at, ends_at, title, meeting_url from app.appointments
+ where id = cast(:id as uuid) and acted_on_at is not null and broker_id is null and status in ('accepted', 'pending') for update skip locked;
+
+-- name: attended_at_that_time
+-- The same appointment, told twice, is somebody's.
+select exists (select 1 from app.appointments a where a.lead_id = cast(:lead_id as uuid) and a.id <> cast(:id as uuid) and a.starts_at = cast(:starts_at as timestamptz)
+                  and a.status in ('accepted', 'pending') and a.broker_id is not null);
+
+-- name: whom_with
+select coalesce(c.full_name, co.name) from app.appointments a
+  left join app.contacts c on c.org_id = a.org_id and c.id = a.contact_id left join app.companies co on co.org_id = a.org_id and co.id = a.company_id
+ where a.id = cast(:id as uuid);
+
 -- name: known_at_that_time
 -- The same appointment, told by the calendar as well.
 select exists (select 1 from app.appointments a where a.lead_id = cast(:lead_id as uuid) and a.id <> cast(:id as uuid) and a.starts_at = cast(:starts_at as timestamptz)

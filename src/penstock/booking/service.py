@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock import billing, journey
-from penstock.booking.handoffs import Handoff, hand_off
+from penstock.booking.handoffs import Handoff, give_to, hand_off
 from penstock.booking.notifications import Notice, tell_broker
 from penstock.booking.rules import spoken
 from penstock.core.context import Context
@@ -65,28 +65,73 @@ async def record_booking(ctx: Context, db: AsyncConnection, org_id: int, lead_id
     added = await _add(db, org_id, lead_id, slot, "accepted")
     if added is None:
         return False
-    await _follow_booking(ctx, db, org_id, lead_id, added["id"], added["broker_id"], slot)
+    await _follow_booking(ctx, db, org_id, lead_id, added["id"], slot)
     return True
 
 
 async def _follow_booking(
-    ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID, appointment: UUID, broker: UUID | None, slot: Slot
+    ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID, appointment: UUID, slot: Slot
 ) -> None:
-    """What a booking changes besides itself."""
+    """What a booking changes besides itself. Where no broker can have it, `give_out` does the rest when one can."""
     await execute(db, SQL["convert_lead"], lead_id=lead_id)
     await execute(db, SQL["lock_assignment"], lead_id=lead_id)
     await execute(db, SQL["stop_enrollments"], lead_id=lead_id)
-    charged = await billing.record_event(
-        db, org_id, lead_id=lead_id, event_type="appointment_set", reference=str(appointment), broker_id=broker
-    )
-    details = {"appointment": str(appointment), "starts_at": slot.start.isoformat(), "charged": charged is not None}
+    broker: UUID | None = await scalar(db, SQL["coordinate"], id=appointment)
+    charged = await _charge(db, org_id, lead_id, appointment, broker)
+    details = {"appointment": str(appointment), "starts_at": slot.start.isoformat(), "charged": charged}
     await journey.announce(db, org_id, [journey.Event("appointment_booked", lead_id, stage="booking", details=details)])
-    said = f"Appointment on {slot.start.isoformat()}"
-    cause = f"appointment:{appointment}"
-    handed = await hand_off(ctx, db, org_id, lead_id=lead_id, cause=cause, kind="booking", said=said)
+    handed = await hand_off(
+        ctx,
+        db,
+        org_id,
+        lead_id=lead_id,
+        broker_id=broker,
+        kind="booking",
+        said=_said(slot.start),
+        cause=_cause(appointment),
+    )
     if broker is not None:
-        who = (broker, lead_id, appointment)
-        await _tell(ctx, db, org_id, *who, "appointment_booked", "New appointment", slot, handed)
+        await _tell(
+            ctx, db, org_id, broker, lead_id, appointment, "appointment_booked", "New appointment", slot, handed
+        )
+
+
+async def _charge(db: AsyncConnection, org_id: int, lead_id: UUID, appointment: UUID, broker: UUID | None) -> bool:
+    event = {"event_type": "appointment_set", "reference": str(appointment), "broker_id": broker}
+    return await billing.record_event(db, org_id, lead_id=lead_id, **event) is not None
+
+
+def _said(start: datetime) -> str:
+    return f"Appointment on {start.isoformat()}"
+
+
+def _cause(appointment: UUID) -> str:
+    return f"appointment:{appointment}"
+
+
+async def give_out(ctx: Context, db: AsyncConnection, org_id: int, appointment_id: UUID) -> str | None:
+    """An appointment that nobody could have goes to a broker, who is billed and told; gives the outcome in a word.
+
+    None where there still is nobody, or another worker has it.
+    """
+    waiting = await one(db, SQL["unattended"], id=appointment_id)
+    if waiting is None:
+        return None
+    lead_id, start = waiting["lead_id"], waiting["starts_at"]
+    told = lead_id and await scalar(
+        db, SQL["attended_at_that_time"], lead_id=lead_id, id=appointment_id, starts_at=start
+    )
+    broker: UUID | None = await scalar(db, SQL["coordinate"], id=appointment_id)
+    if broker is None:
+        return None
+    handed = await give_to(ctx, db, org_id, cause=_cause(appointment_id), broker_id=broker)
+    if told:
+        return "known"
+    if lead_id is not None:
+        await _charge(db, org_id, lead_id, appointment_id, broker)
+    slot = Slot(waiting["uid"], start, waiting["ends_at"], waiting["title"], waiting["meeting_url"])
+    await _tell(ctx, db, org_id, broker, lead_id, appointment_id, "appointment_booked", "New appointment", slot, handed)
+    return "given out"
 
 
 async def act_on_typed(ctx: Context, db: AsyncConnection, org_id: int, appointment_id: UUID) -> str | None:
@@ -96,21 +141,28 @@ async def act_on_typed(ctx: Context, db: AsyncConnection, org_id: int, appointme
     if typed is None:
         return None
     lead_id = typed["lead_id"] or await scalar(db, SQL["lead_at_company"], company_id=typed["company_id"])
-    acted = await one(db, SQL["act_on_appointment"], id=appointment_id, lead_id=lead_id)
-    assert acted is not None
+    await execute(db, SQL["lock_lead"], lead_id=lead_id)
+    await execute(db, SQL["act_on_appointment"], id=appointment_id, lead_id=lead_id)
     start: datetime = typed["starts_at"]
     if typed["status"] not in ("accepted", "pending"):
         return "known"
+    slot = Slot(typed["uid"], start, typed["ends_at"], typed["title"], typed["meeting_url"])
     if lead_id is None:
-        ids = {"company_id": typed["company_id"], "contact_id": typed["contact_id"]}
-        cause, said = f"appointment:{appointment_id}", f"Appointment on {start.isoformat()}"
-        await hand_off(ctx, db, org_id, cause=cause, kind="booking", said=said, **ids)
+        await _hand_over(ctx, db, org_id, typed, slot)
         return "without a lead"
     if await scalar(db, SQL["known_at_that_time"], lead_id=lead_id, id=appointment_id, starts_at=start):
         return "known"
-    slot = Slot(typed["uid"], start, typed["ends_at"], typed["title"], typed["meeting_url"])
-    await _follow_booking(ctx, db, org_id, lead_id, appointment_id, acted["broker_id"], slot)
+    await _follow_booking(ctx, db, org_id, lead_id, appointment_id, slot)
     return "booked"
+
+
+async def _hand_over(ctx: Context, db: AsyncConnection, org_id: int, typed: RowMapping, slot: Slot) -> None:
+    """A meeting with a company that has no lead: somebody is told; there is nothing that could be billed."""
+    broker: UUID | None = await scalar(db, SQL["coordinate"], id=typed["id"])
+    about = {"company_id": typed["company_id"], "contact_id": typed["contact_id"], "broker_id": broker}
+    handed = await hand_off(ctx, db, org_id, kind="booking", said=_said(slot.start), cause=_cause(typed["id"]), **about)
+    if broker is not None:
+        await _tell(ctx, db, org_id, broker, None, typed["id"], "appointment_booked", "New appointment", slot, handed)
 
 
 async def record_move(ctx: Context, db: AsyncConnection, org_id: int, lead_id: UUID | None, slot: Slot) -> str:
@@ -213,7 +265,7 @@ async def _tell(
     db: AsyncConnection,
     org_id: int,
     broker_id: UUID,
-    lead_id: UUID,
+    lead_id: UUID | None,
     appointment_id: UUID,
     kind: str,
     subject: str,
@@ -222,17 +274,22 @@ async def _tell(
 ) -> None:
     lead = await one(db, SQL["lead_for_booking"], lead_id=lead_id)
     broker = await one(db, SQL["broker"], broker_id=broker_id)
-    if lead is None or broker is None:
+    if broker is None:
         return
+    if lead is not None:
+        whom = lead["full_name"] or lead["first_name"] or "a lead"
+    else:
+        whom = await scalar(db, SQL["whom_with"], id=appointment_id)
     when = spoken(slot.start, ZoneInfo(broker["timezone"]))
-    lines = [f"{subject}: {lead['full_name'] or lead['first_name'] or 'a lead'}", f"When: {when}"]
+    lines = [f"{subject}: {whom}", f"When: {when}"]
     if slot.meeting_url:
         lines.append(f"Where: {slot.meeting_url}")
     if handed is not None and handed.about_company:
         lines += ["", handed.about_company, ""]
-    lines.append(f"Lead: {ctx.settings.api.public_url}/v1/leads/{lead_id}")
+    if lead_id is not None:
+        lines.append(f"Lead: {ctx.settings.api.public_url}/v1/leads/{lead_id}")
     data = {
-        "lead_id": str(lead_id),
+        "lead_id": str(lead_id) if lead_id else None,
         "appointment_id": str(appointment_id),
         "broker_id": str(broker_id),
         "uid": slot.uid,

@@ -21,7 +21,10 @@ LENGTH = timedelta(minutes=30)  # where a webhook leaves the end out
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Act on every stored calendar webhook, and on what was typed by hand; gives how many were handled."""
+    """Act on every stored calendar webhook, on what was typed by hand, and on what had nobody who could have it.
+
+    Gives how many were handled.
+    """
 
     async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
         event = calcom.parse_event(ctx.sealer.open(org_id, receipt["payload_sealed"]).encode())
@@ -32,7 +35,7 @@ async def pump(ctx: Context, org_id: int) -> int:
 
 
 async def _typed(ctx: Context, org_id: int) -> int:
-    """Appointments that somebody typed, each in a transaction of its own; one that fails waits in the DLQ."""
+    """Appointments typed by hand or without a broker, each in a transaction; one that fails waits in the DLQ."""
     handled = 0
     while True:
         async with ctx.db.tenant(org_id) as db:
@@ -43,7 +46,8 @@ async def _typed(ctx: Context, org_id: int) -> int:
             item = f"appointment:{appointment_id}"
             try:
                 async with ctx.db.tenant(org_id) as db:
-                    await service.act_on_typed(ctx, db, org_id, appointment_id)
+                    if await service.act_on_typed(ctx, db, org_id, appointment_id) is None:
+                        await service.give_out(ctx, db, org_id, appointment_id)
                     await dlq.clear(db, org_id, stage="booking", items=[item])
             except Exception as error:
                 await receipts.put_aside(ctx, org_id, stage="booking", item=item, error=error)

@@ -30,6 +30,7 @@ class Readings:
     feeder_error: str | None = None  # of the last run of the 06:00 feeder
     permits_error: str | None = None  # of the last round over the portals of permits
     duplicate_uploads: int = 0
+    meetings_unattended: int = 0  # to come, and no broker could have them
     usage_refused: int = 0  # lines of usage that the payment service does not take
     usage_differences: Sequence[Mapping[str, Any]] = ()  # of the last nightly comparison with the payment service
     reconcile_error: str | None = None  # of the last nightly comparison, None when it went well
@@ -71,6 +72,13 @@ def duplicate_uploads(now: Readings) -> str | None:
     return f"{now.duplicate_uploads} uploads in the last ten minutes repeated one that we already have"
 
 
+def meetings_unattended(now: Readings) -> str | None:
+    """Whether somebody booked a meeting that no broker could have."""
+    if not now.meetings_unattended:
+        return None
+    return f"meetings to come without a broker: {now.meetings_unattended}; nobody was told, nothing is billed"
+
+
 def usage_refused(now: Readings) -> str | None:
     """Whether the payment service refuses usage, so that nobody is charged for it."""
     return f"{now.usage_refused} lines of usage were refused by the payment service" if now.usage_refused else None
@@ -109,6 +117,7 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "feeder_failed": feeder_failed,
     "permits_failed": permits_failed,
     "duplicate_uploads": duplicate_uploads,
+    "meetings_unattended": meetings_unattended,
     "usage_refused": usage_refused,
     "usage_differs": usage_differs,
     "subscription_doubled": subscription_doubled,
@@ -122,6 +131,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "feeder_failed": "Mend what the error names; it is tried again every ten minutes and made up once.",
     "permits_failed": "Mend what the error names; it is tried again every ten minutes. Nothing read is lost.",
     "duplicate_uploads": "Look at /v1/uploads for the key that repeats itself; revoke it if it is not yours.",
+    "meetings_unattended": "Add a broker, or make one active again: the meetings then are theirs, told and billed.",
     "usage_refused": "Look at meter_error in app.usage_events; mend the cause, then `penstock usage retry`.",
     "usage_differs": "Run `penstock usage reconcile`; correct the named days in the payment service.",
     "subscription_doubled": "Look at the customer in the payment service; refund what the ended one has invoiced.",
@@ -167,6 +177,7 @@ async def read(db: AsyncConnection) -> Readings:
         feeder_error=(row["feeder_error"] or "no reason given") if row["feeder_failed"] else None,
         permits_error=(row["permits_error"] or "no reason given") if row["permits_failed"] else None,
         duplicate_uploads=row["duplicate_uploads"],
+        meetings_unattended=row["meetings_unattended"],
         usage_refused=row["usage_refused"],
         usage_differences=row["usage_differences"] or (),
         second_subscriptions=row["second_subscriptions"] or (),

@@ -44,6 +44,12 @@ with lines as (
     join app.leads l on l.org_id = m.org_id and l.contact_id = m.contact_id and l.company_id = coalesce(m.company_id, l.company_id) and l.playbook = coalesce(k.playbook, l.playbook)
    where l.id = cast(:lead_id as uuid)
   union all
+  select m.removed_at, 16, m.id::text, 'outreach', 'taken out of a campaign', jsonb_build_object('campaign', k.name), null
+    from app.campaign_contacts m
+    join app.campaigns k on k.org_id = m.org_id and k.id = m.campaign_id
+    join app.leads l on l.org_id = m.org_id and l.contact_id = m.contact_id and l.company_id = coalesce(m.company_id, l.company_id) and l.playbook = coalesce(k.playbook, l.playbook)
+   where l.id = cast(:lead_id as uuid) and m.removed_at is not null
+  union all
   select closed_at, 45, id::text, 'outreach', 'task ' || state, jsonb_build_object('task', id, 'channel', channel, 'step', step, 'reason', reason), null
     from app.tasks where lead_id = cast(:lead_id as uuid) and state in ('skipped', 'withdrawn')
 )
@@ -155,7 +161,7 @@ select case
          when not exists (select 1 from app.contact_points p where p.org_id = l.org_id and p.contact_id = l.contact_id) then 'no phone or email found'
          when l.lead_status = 'enriched' then 'quality score below 60'
          when l.company_id is not null and l.campaign_status in ('new', 'queued')
-              and not exists (select 1 from app.campaign_contacts m where m.org_id = l.org_id and m.contact_id = l.contact_id and coalesce(m.company_id, l.company_id) = l.company_id) then 'in no campaign yet'
+              and not exists (select 1 from app.campaign_contacts m where m.org_id = l.org_id and m.contact_id = l.contact_id and m.removed_at is null and coalesce(m.company_id, l.company_id) = l.company_id) then 'in no campaign yet'
          when l.company_id is not null and l.campaign_status in ('new', 'queued') and exists (select 1 from app.colleagues_under_way u where u.org_id = l.org_id and u.company_id = l.company_id and u.lead_id <> l.id)
            then 'a colleague is talked to first'
          when l.campaign_status = 'new' or l.campaign_status = 'queued' then 'waiting for the feeder'
@@ -189,6 +195,7 @@ select (select count(*) from app.signature_checks where at > app.now() - interva
        (select jsonb_agg(jsonb_build_object('broker', b.name, 'customer', s.stripe_customer_id, 'ended', a.details ->> 'ended', 'invoice', a.details ->> 'invoice', 'day', cast(a.at at time zone 'UTC' as date)) order by a.id)
           from app.audit_logs a join app.brokers b on b.org_id = a.org_id and cast(b.id as text) = a.object_id join app.subscriptions s on s.org_id = b.org_id and s.broker_id = b.id
          where a.object_type = 'subscription' and a.action = 'second subscription found' and a.at > app.now() - interval '7 days') as second_subscriptions,
+       (select count(*) from app.unattended_appointments) as meetings_unattended,
        (select count(*) from app.audit_logs where action = 'refused' and object_type = 'upload' and details ->> 'reason' = 'duplicate' and at > app.now() - interval '10 minutes') as duplicate_uploads
   from (select 1) one
   left join lateral (select state, error from app.timetable_runs where job = 'refresh_contactable' and state <> 'running' order by slot desc limit 1) refresh on true
