@@ -22,6 +22,8 @@ from penstock.core.db import execute, rows
 from penstock.outreach import letters, post, tasks
 from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump
+from penstock.providers import mail
+from penstock.providers.mail import MailServer
 
 ADA = "ada@home.example"
 
@@ -244,6 +246,34 @@ async def test_a_mailbox_that_does_not_exist_goes_red_and_the_next_best_address_
     bars = await sql(sender, "select reason, value from app.suppressions")
     assert [(row["reason"], row["value"]) for row in bars] == [("SUPP_HARD_BOUNCE", sender.sealer.seal(1, ADA))]
     assert (await enrollment(sender, lead))["state"] == "active"
+
+
+async def test_an_address_that_plain_mail_cannot_carry_is_given_up_alone(sender: Context, house: Mailhouse) -> None:
+    odd = await make_contactable(sender, email="jörg@home.example")
+    await fed(sender)
+    await pump(sender, 1)
+    assert [recipient for _, recipient, _ in house.arrived] == [ADA]
+    assert sorted(await states(sender)) == ["failed", "sent"]
+    lead = await sql(sender, "select campaign_status::text as status from app.leads where id = :id", id=odd)
+    assert lead == [{"status": "bounced"}]
+
+
+async def test_an_email_that_fails_in_an_unforeseen_way_is_in_doubt_and_the_others_are_written_down(
+    sender: Context, house: Mailhouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_contactable(sender, email="eve@home.example")
+    await fed(sender)
+    send = mail.send
+
+    async def sometimes(server: MailServer, **letter: Any) -> None:
+        if letter["recipient"] != ADA:
+            raise TypeError("something about Eve")
+        await send(server, **letter)
+
+    monkeypatch.setattr(mail, "send", sometimes)
+    await pump(sender, 1)
+    assert [recipient for _, recipient, _ in house.arrived] == [ADA]
+    assert sorted(await states(sender)) == ["in_doubt", "sent"]
 
 
 async def test_without_another_address_the_lead_is_bounced(sender: Context, house: Mailhouse) -> None:

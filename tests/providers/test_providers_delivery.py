@@ -75,6 +75,13 @@ async def test_an_unknown_mailbox_is_refused_with_its_codes() -> None:
     assert (caught.value.smtp_code, caught.value.enhanced) == (550, "5.1.1")
 
 
+async def test_a_mailbox_in_letters_that_plain_mail_does_not_carry_is_refused_without_asking() -> None:
+    nowhere = MailServer("127.0.0.1", 9)
+    with pytest.raises(MailboxRefused) as caught:
+        await send(nowhere, sender="us@example.org", recipient="jörg@example.com", message=MESSAGE)
+    assert (caught.value.smtp_code, caught.value.enhanced) == (553, "5.6.7")
+
+
 async def test_a_policy_refusal_condemns_no_mailbox() -> None:
     async with mail_server(Mailboxes(rcpt="550 5.7.1 blocked by policy")) as server:
         with pytest.raises(ProviderRefused) as caught:

@@ -22,7 +22,7 @@ from penstock import booking, compliance, journey, reports
 from penstock.compliance import Decision, Intent
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows
-from penstock.core.errors import InvalidInput, ProviderBusy, ProviderRefused
+from penstock.core.errors import InvalidInput, ProviderBusy, ProviderRefused, reason_of
 from penstock.core.http import ProviderUnclear
 from penstock.core.sqlfile import load
 from penstock.outreach.letters import Letter, Links, compose
@@ -216,7 +216,7 @@ async def still_allowed(ctx: Context, org_id: int, posted: Sequence[Posted]) -> 
 
 
 async def hand_over(ctx: Context, posted: Posted) -> Outcome:
-    """Give the email to the mail server; no transaction may be open. Never raises for what a mail server can do."""
+    """Give the email to the mail server; no transaction may be open. Never raises: an email's trouble is its own."""
     given = ctx.settings.mail
     server = mail.MailServer(
         host=given.smtp_host,
@@ -236,6 +236,8 @@ async def hand_over(ctx: Context, posted: Posted) -> Outcome:
         return Outcome(Fate.LATER, str(busy), busy.retry_after_s)
     except ProviderRefused as refused:
         return Outcome(Fate.REFUSED, str(refused))
+    except Exception as error:  # nobody knows how far it came
+        return Outcome(Fate.UNCLEAR, reason_of(error))
     return Outcome(Fate.SENT)
 
 
