@@ -46,9 +46,9 @@ class MailboxRefused(ProviderRefused):
 async def send(server: MailServer, *, sender: str, recipient: str, message: bytes) -> None:
     """Give `message` (RFC 5322 bytes, CRLF or LF) to the server for `recipient`; returns when the server has taken it.
 
-    Raises MailboxRefused (550 and its kin for the mailbox, and an address that plain SMTP cannot carry), ProviderRefused
-    (our sign-in or sender), ProviderBusy (4xx: not taken, try later) and ProviderUnclear (the connection broke after the
-    text was sent: it may have been taken).
+    Raises MailboxRefused (550 and its kin for the mailbox, and an address that plain SMTP cannot carry),
+    ProviderRefused (our sign-in or sender), ProviderBusy (4xx: not taken, try later) and ProviderUnclear (the
+    connection broke after the text was sent: it may have been taken).
     """
     if not recipient.isascii():
         raise MailboxRefused(553, "5.6.7")  # RFC 6531; what a server without SMTPUTF8 would say
