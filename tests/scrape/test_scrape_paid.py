@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
+import psutil
+import pytest
 from scrape_cast import add_company, add_contact, change, facts, grade, listed, pages, town_companies
 from sqlalchemy import text
 
 from ground import START, several_lines
 from penstock import enrichment as bank
 from penstock.api.app import create_app
-from penstock.core import clock
+from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.db import execute
 from penstock.core.http import ask_json
@@ -94,6 +98,52 @@ async def test_a_start_without_an_answer_is_in_doubt_and_not_bought_again(town_c
     await faults(town, apify={"rate_500": 0.0})
     assert await read(town_ctx, town, days=29) == 0
     assert await read(town_ctx, town, days=30) == 5
+
+
+async def test_a_pump_cancelled_on_the_way_to_the_vendor_leaves_its_purchases_in_doubt(
+    town_ctx: Context, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await watched(town_ctx, town, 5)
+    asked = asyncio.Event()
+
+    async def hang(self: apify.Apify, wanted: list[PageRequest]) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    stopped = replace(town_ctx, worker_id=uuid4())
+    await workers.register(stopped)
+    with monkeypatch.context() as patch:
+        patch.setattr(apify.Apify, "fetch", hang)
+        pump = asyncio.create_task(tasks.pump(stopped, 1))
+        async with asyncio.timeout(60):
+            await asked.wait()
+        pump.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pump
+    assert await ledger(town_ctx) == {("company-scraper", "reserved"): 5}
+    nobody = max(psutil.pids()) + 1_000_000
+    await change(town_ctx, f"update app.workers set pid = {nobody} where id = '{stopped.worker_id}'")
+    assert await read(town_ctx, town) == 5
+    assert {one["outcome"] for one in await pages(town_ctx)} == {"in_doubt"}
+    assert (await grade(town))["billed"].get("apify") is None
+    assert await read(town_ctx, town, days=29) == 0
+
+
+async def test_a_page_vendor_that_fails_unlike_any_vendor_leaves_nothing_reserved_or_leased(
+    town_ctx: Context, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await watched(town_ctx, town, 10)
+
+    async def fail(self: apify.Apify, wanted: list[PageRequest]) -> None:
+        raise ValueError("odd answer of ada@home.example")
+
+    monkeypatch.setattr(apify.Apify, "fetch", fail)
+    assert await read(town_ctx, town) == 10
+    assert await listed(town_ctx, "select distinct outcome, leased_until from app.pages") == [
+        {"outcome": "in_doubt", "leased_until": None}
+    ]
+    assert await ledger(town_ctx) == {("company-scraper", "settled"): 10}
+    assert {one["error"] for one in await listed(town_ctx, "select error from app.vendor_calls")} == {"ValueError"}
 
 
 async def test_a_vendor_that_is_turned_away_or_over_its_cap_leaves_the_pages_due(town_ctx: Context, town: Town) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from penstock.core.context import Context
-from penstock.core.errors import NotConfigured, ProviderBusy, ProviderError
+from penstock.core.errors import NotConfigured, ProviderBusy, ProviderError, reason_of
 from penstock.core.http import ProviderUnclear
 from penstock.enrichment import circuits, ledger
 from penstock.enrichment.ledger import Claim
@@ -40,15 +40,18 @@ async def buy(
 ) -> Bought:
     """Make the one call for reserved `claims` (`fetch` gives a reply per claim, in order) and book it, committed.
 
-    Anything that is not caught here (a crash, a cancellation) leaves the claims reserved, in doubt after ten minutes.
+    What nobody foresaw may have cost money: in doubt at once. What is not caught here (a crash, a cancellation) leaves
+    the claims reserved, in doubt after ten minutes.
     """
     try:
-        replies = await fetch()
+        pairs = list(zip(claims, await fetch(), strict=True))
     except (ProviderError, NotConfigured) as error:
         return await _went_wrong(ctx, org_id, vendor, claims, error)
+    except Exception as error:
+        log.exception("vendor_call_broken", vendor=vendor)
+        return await _in_doubt(ctx, org_id, vendor, claims, error)
     bought = Bought()
     async with ctx.db.tenant(org_id) as db:
-        pairs = list(zip(claims, replies, strict=True))
         bought.answered = [pair for pair in pairs if not pair[1].failed and pair[1].error is None]
         failed = [claim for claim, reply in pairs if reply.failed]
         await ledger.answer(ctx, db, org_id, bought.answered)
@@ -72,11 +75,12 @@ async def _went_wrong(
     return await _refused(ctx, org_id, vendor, claims, error)
 
 
-async def _in_doubt(ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: ProviderBusy) -> Bought:
+async def _in_doubt(ctx: Context, org_id: int, vendor: str, claims: Sequence[Claim], error: Exception) -> Bought:
+    said = reason_of(error)
     async with ctx.db.tenant(org_id) as db:
-        await ledger.doubt(db, org_id, claims, error=str(error))
-        await circuits.failed(db, org_id, vendor, error=str(error))
-    log.warning("vendor_call_in_doubt", vendor=vendor, items=len(claims), error=str(error))
+        await ledger.doubt(db, org_id, claims, error=said)
+        await circuits.failed(db, org_id, vendor, error=said)
+    log.warning("vendor_call_in_doubt", vendor=vendor, items=len(claims), error=said)
     return Bought(in_doubt=list(claims))
 
 
