@@ -30,7 +30,9 @@ def started(tmp_path: Path, *arguments: str, **environment: str) -> Iterator[sub
     env = os.environ | {"PENSTOCK_HOME": str(tmp_path), "PENSTOCK_SETTINGS": str(tmp_path / "none"), "COLUMNS": "200"}
     command = [sys.executable, "-m", "penstock.cli", *arguments]
     with (tmp_path / "stderr").open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env | environment)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env | environment, process_group=0
+        )
     try:
         yield process
     finally:
@@ -63,7 +65,8 @@ def test_up_serves_and_works_until_one_signal_stops_all_of_it(
         assert httpx.get(f"{town[0]}/town/next", timeout=30).status_code == 200
         family = psutil.Process(process.pid).children(recursive=True)
         assert family, "the town is a process of its own"
-        process.send_signal(number)
+        assert process.pid not in {os.getpgid(one.pid) for one in family}, "what stops us leaves the town to its parent"
+        os.killpg(process.pid, number)  # as a terminal does
         assert process.wait(timeout=PATIENCE_S) == 0
         _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
         assert alive == []

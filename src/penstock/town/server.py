@@ -195,7 +195,8 @@ def start_town(
             command += ["--wall", f"--pace={pace}"]
         if memory is not None:
             command.append(f"--memory={memory}")
-        process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603  (our own interpreter and module)
+        # In a process group of its own: Ctrl-C is for us, who still need the town to end in order.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603  (our own interpreter and module)
         try:
             told = _wait_for(ready, process)
             yield Town(told["http_url"], told["smtp_host"], told["smtp_port"], process)
