@@ -66,6 +66,69 @@ DECIDED = {
 }
 CASES = [(title, claim) for claim, block in DECIDED.items() for title in block.split(";")]
 CASES = [(" ".join(title.split()), claim) for title, claim in CASES if title.strip()]
+# Divided into clauses, a semicolon among them: one a line.
+DIVIDED = {
+    ("CEO", 1): """
+        Owner / CEO
+        President | CEO
+        President & CEO | Sales
+        CEO | Speaker | Advisor
+        CEO - Acme | Coach
+        CEO; former CFO of Beta
+        CEO; CFO until 2020
+        CEO, formerly CFO until 2020
+        CEO | Retired Army Officer
+        CEO | Legal | Compliance
+    """,
+    ("CEO", 2): """
+        Owner | Sales
+        President | Speaker
+        President; HR
+    """,
+    ("CFO", 1): """
+        CFO - Treasurer
+        CFO | Finance
+        CFO; Founder | CTO
+    """,
+    ("HR", 1): """
+        VP, HR
+        VP HR - EMEA
+        HR Director | North America
+    """,
+    ("HR", 2): """
+        HR | People
+        HR - United States
+    """,
+    None: """
+        CFO - Retired
+        CFO | Retired
+        Retired; CFO
+        CFO • Retired | Speaker
+        Former - CEO
+        CEO – Former
+        Former | President
+        CEO, Former
+        CEO (former)
+        Chief Financial Officer - Deceased
+        Assistant - CFO
+        Assistant | Deputy | CFO
+        CEO - North America
+        CFO – EMEA
+        CFO | Asia & Australia
+        North America | CEO
+        CEO; Midwest Region
+        Consultant | Fractional | CFO
+        CFO — Fractional
+        Intern | HR
+        HR | Recruiter
+        President | Sales
+        President - Sales and Marketing
+        Founder | CTO
+        CFO until 2020
+        CFO at Acme until 2020
+    """,
+}
+CASES += [(line.strip(), claim) for claim, block in DIVIDED.items() for line in block.splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize(("title", "claim"), CASES)

@@ -16,6 +16,7 @@ Slot = Literal["CEO", "CFO", "HR"]
 SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 _CLAUSES = re.compile(r"[;|•·\n]|\s[-–—]+\s|[–—]")
+_ABOUT_ROLES: Final = ("former", "never", "unit", "other_chief", "function", "low")
 _BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
@@ -35,7 +36,14 @@ def slot_of_title(title: str | None) -> Slot | None:
 @lru_cache(maxsize=20_000)
 def claim_of_title(title: str | None) -> TitleClaim | None:
     """The slot that the title fills, and with what rank; None where it fills none."""
-    found = [claim for clause in _CLAUSES.split(title or "") for claim in _claims(clause)]
+    table = _table()
+    clauses = [words for clause in _CLAUSES.split(title or "") if (words := _plain(clause, table))]
+    asides = ["", *(words if _is_aside(words, table) else "" for words in clauses), ""]
+    found = [
+        claim
+        for n, words in enumerate(clauses, start=1)
+        for claim in _claims(words, f"{asides[n - 1]} | {asides[n + 1]}", table)
+    ]
     return min(found, key=lambda claim: (claim.rank, SLOTS.index(claim.slot)), default=None)
 
 
@@ -49,8 +57,8 @@ class _Rule(NamedTuple):
     whole: frozenset[str]
     unless: tuple[re.Pattern[str], ...]
 
-    def fits(self, words: str) -> bool:
-        if any(pattern.search(words) for pattern in self.unless):
+    def fits(self, words: str, beside: str) -> bool:
+        if any(pattern.search(words) or pattern.search(beside) for pattern in self.unless):
             return False
         if self.phrases is None:
             return words in self.whole
@@ -60,19 +68,35 @@ class _Rule(NamedTuple):
 class _Table(NamedTuple):
     spellings: list[tuple[re.Pattern[str], str]]
     lists: dict[str, re.Pattern[str]]
+    aside: re.Pattern[str]
     rules: list[_Rule]
 
 
-def _claims(clause: str) -> Iterator[TitleClaim]:
-    table = _table()
-    words = _plain(clause, table)
+def _is_aside(words: str, table: _Table) -> bool:
+    """Whether the clause fills no slot and holds only words that say something of a role."""
+    return not table.aside.sub("", words).strip() and not any(_claims(words, "", table))
+
+
+def _claims(words: str, beside: str, table: _Table) -> Iterator[TitleClaim]:
+    """What a clause claims; `beside` is what its neighbours say of it."""
+    if was := table.lists["former"].search(words):
+        if was.end() == len(words):
+            return
+        words = words[: was.start()].strip()
+    if table.lists["ended"].search(words):
+        return
     if cut := table.lists["from_here_on"].search(words):
         words = words[: cut.start()].strip()
-    if table.lists["never"].search(words):
+    if (
+        table.lists["never"].search(words)
+        or table.lists["never"].search(beside)
+        or table.lists["former"].search(beside)
+    ):
         return
     words = table.lists["narrower"].sub("-", words)
     for rule in table.rules:
-        if not table.lists["low" if rule.slot == "HR" else "unit"].search(words) and rule.fits(words):
+        narrow = table.lists["low" if rule.slot == "HR" else "unit"]
+        if not narrow.search(words) and not narrow.search(beside) and rule.fits(words, beside):
             yield TitleClaim(rule.slot, rule.rank)
 
 
@@ -91,9 +115,11 @@ def _table() -> _Table:
     read: dict[str, Any] = yaml.safe_load((resources.files(__package__) / "titles.yaml").read_text("utf-8"))
     spellings, slots = read.pop("spellings"), read.pop("slots")
     lists = {name: _any_of(_flat(phrases)) for name, phrases in read.items()}
+    about_roles = (word for name in _ABOUT_ROLES for word in _flat(read[name]))
     return _Table(
         [(_any_of([long]), spellings[long]) for long in sorted(spellings, key=len, reverse=True)],
         lists,
+        _any_of(sorted(["and", "of", "the", *about_roles], key=len, reverse=True)),
         [_rule(slot, rule, lists) for slot in SLOTS for rule in slots[slot]],
     )
 
