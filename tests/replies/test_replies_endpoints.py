@@ -79,6 +79,10 @@ async def test_a_stranger_without_the_token_stores_nothing_and_is_noted(
 async def test_a_body_that_cannot_be_read_is_kept_for_a_person(ctx: Context, client: httpx.AsyncClient) -> None:
     assert await post(client, b"{not json", "application/json") == 200
     assert len(await receipts(ctx)) == 1
+    # What the standard library's reader chokes on, and what no database takes as text.
+    assert await post(client, b'Content-Type: text/plain; charset="utf-8\x00"\n\nhi') == 200
+    assert await post(client, b'{"To": "us@a\\u0000b.example"}', "application/json") == 200
+    assert len(await receipts(ctx)) == 3
     assert await post(client, b"") == 422
 
 

@@ -82,7 +82,7 @@ def _glance(kind: str, raw: bytes) -> Inbound | None:
     """The mail if it can be read; a mail that cannot is kept all the same, for a person to look at."""
     try:
         return read(kind, raw)
-    except InvalidInput:
+    except Exception:  # whatever a stranger wrote to choke the reader with
         return None
 
 

@@ -144,7 +144,7 @@ def _content(part: Message) -> str:
     raw = payload if isinstance(payload, bytes) else b""
     try:
         return raw.decode(part.get_content_charset() or "utf-8").replace("\r\n", "\n")
-    except (LookupError, UnicodeDecodeError):  # an unknown charset name, or bytes that are not what the header says
+    except (LookupError, ValueError):  # no charset that anybody knows, or bytes that are not what the header says
         return raw.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
