@@ -24,7 +24,7 @@ from penstock.billing.charges import SQL, STAGE, take_back_merged
 from penstock.core import clock, dlq, workers
 from penstock.core.context import Context
 from penstock.core.db import rows
-from penstock.core.errors import PenstockError, ProviderBusy, ProviderRefused
+from penstock.core.errors import ProviderBusy, ProviderRefused, reason_of
 from penstock.providers.payments import Payments, Usage
 
 BATCH = 200
@@ -152,7 +152,7 @@ def _usage(desk: Desk, line: RowMapping, quantity: Decimal, *, identifier: str |
 
 def _later(line: RowMapping, error: Exception) -> Fate:
     log.warning("usage not told", line=line["id"], error=type(error).__name__)
-    reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
+    reason = reason_of(error)
     wait_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
     turned_away = isinstance(error, ProviderBusy) and not error.reached
     return Fate(_back(line), reason, wait_s, again=True, untouched=turned_away and line["tried_before"] is None)

@@ -13,7 +13,7 @@ from penstock import journey
 from penstock.core import dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
-from penstock.core.errors import PenstockError, ProviderBusy
+from penstock.core.errors import ProviderBusy, reason_of
 from penstock.core.sqlfile import load
 from penstock.enrichment import Claim
 from penstock.providers.pages.words import PageRefused
@@ -69,7 +69,7 @@ async def postpone(ctx: Context, org_id: int, page: RowMapping, error: Exception
 
     The text of an unexpected error may quote the page: its type is kept instead.
     """
-    reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
+    reason = reason_of(error)
     wait_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
     async with ctx.db.tenant(org_id) as db:
         if page["failures"] + 1 >= GIVE_UP_AFTER:
