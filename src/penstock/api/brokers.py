@@ -68,15 +68,15 @@ class NewBroker(BaseModel):
         }
     )
     name: str = Field(min_length=1, max_length=200)
-    company: str | None = Field(default=None, max_length=200)
+    company: str | None = Field(default=None, min_length=1, max_length=200)
     email: Email
     phone: str | None = Field(default=None, pattern=r"^\+1[0-9]{10}$")
     timezone: Zone = "America/Los_Angeles"
     daily_cap: int = Field(default=250, ge=0, le=10000, description="Leads the feeder may start on a weekday.")
     is_active: bool = True
-    calendar_username: str | None = Field(default=None, max_length=100)
-    calendar_event_slug: str | None = Field(default=None, max_length=100)
-    calendar_event_type_id: int | None = None
+    calendar_username: str | None = Field(default=None, min_length=1, max_length=100)
+    calendar_event_slug: str | None = Field(default=None, min_length=1, max_length=100)
+    calendar_event_type_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     webhook_url: HttpUrl | None = Field(default=None, description="Appointments are posted there, signed.")
 
 
@@ -87,15 +87,15 @@ class BrokerChanges(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"daily_cap": 100}, {"is_active": False}]}
     )
     name: str = Field(default="", min_length=1, max_length=200)
-    company: str | None = Field(default=None, max_length=200)
+    company: str | None = Field(default=None, min_length=1, max_length=200)
     email: Email = ""
     phone: str | None = Field(default=None, pattern=r"^\+1[0-9]{10}$")
     timezone: Zone = ""
     daily_cap: int = Field(default=250, ge=0, le=10000)
     is_active: bool = True
-    calendar_username: str | None = Field(default=None, max_length=100)
-    calendar_event_slug: str | None = Field(default=None, max_length=100)
-    calendar_event_type_id: int | None = None
+    calendar_username: str | None = Field(default=None, min_length=1, max_length=100)
+    calendar_event_slug: str | None = Field(default=None, min_length=1, max_length=100)
+    calendar_event_type_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     webhook_url: HttpUrl | None = None
 
 

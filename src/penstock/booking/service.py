@@ -97,8 +97,10 @@ async def _follow_booking(
 
 
 async def _charge(db: AsyncConnection, org_id: int, lead_id: UUID, appointment: UUID, broker: UUID | None) -> bool:
-    event = {"event_type": "appointment_set", "reference": str(appointment), "broker_id": broker}
-    return await billing.record_event(db, org_id, lead_id=lead_id, **event) is not None
+    charge = await billing.record_event(
+        db, org_id, lead_id=lead_id, event_type="appointment_set", reference=str(appointment), broker_id=broker
+    )
+    return charge is not None
 
 
 def _said(start: datetime) -> str:
