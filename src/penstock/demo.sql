@@ -32,7 +32,7 @@ select (select count(*) from app.companies where merged_into is null) as compani
        (select count(*) from app.pages where last_checked_at is not null) as pages_read,
        (select count(distinct company_id) from app.signals where reason like '%window_open%') as windows,
        (select count(*) from app.signals) as signals,
-       (select count(*) from app.campaign_contacts) as in_campaigns,
+       (select count(*) from app.campaign_contacts where removed_at is null) as in_campaigns,
        (select count(distinct m.lead_id) from app.message_log m join app.leads l on l.org_id = m.org_id and l.id = m.lead_id and l.company_id is not null
          where m.direction = 'outbound' and m.channel = 'email' and m.state in ('sent', 'in_doubt')) as contacted,
        (select count(*) from app.leads where company_id is not null and last_reply_at is not null) as replied,

@@ -77,6 +77,21 @@ async def test_a_name_is_taken_once(ctx: Context) -> None:
         await campaigns.create(ctx, 1, **ALL)
 
 
+async def test_of_two_who_make_one_name_at_once_the_second_is_told(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = campaigns._make
+
+    async def a_moment_too_late(db: Any, *given: Any) -> int | None:
+        await change(ctx, "insert into app.campaigns (playbook, name) values ('renewals', 'Spring')")
+        return await make(db, *given)
+
+    monkeypatch.setattr(campaigns, "_make", a_moment_too_late)
+    with pytest.raises(Conflict, match="a moment ago"):
+        await campaigns.create(ctx, 1, **ALL)
+    assert len(await sql(ctx, "select 1 from app.campaigns where name = 'Spring'")) == 1
+
+
 async def test_the_timetable_makes_one_campaign_a_month_and_adds_who_is_newly_ready(ctx: Context) -> None:
     assert await campaigns.make_due(ctx, 1, clock.now()) == {"campaigns": 0, "added": 0}
     assert await sql(ctx, "select 1 from app.campaigns where playbook = 'renewals'") == []

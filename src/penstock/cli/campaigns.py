@@ -152,7 +152,7 @@ async def add(campaign: Id, people: People, json: Json = False) -> None:
 @campaign_app.command("remove", epilog="Example: penstock campaign remove 3 12")
 @command
 async def remove(campaign: Id, people: People, json: Json = False) -> None:
-    """Take people out of a campaign and end their sequence in it."""
+    """Take people out of a campaign and end their sequence in it. The timetable does not put them back."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         await _known(db, campaign, people)
         gone = await campaigns.remove(db, ctx.settings.org_id, campaign, people)

@@ -20,7 +20,6 @@ from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.sqlfile import load
-from penstock.outreach.refusals import stop
 from penstock.outreach.rules import TIME_TO_ANSWER
 from penstock.playbook import Playbook
 
@@ -93,6 +92,8 @@ async def create(
         if await one(db, SQL["named"], org_id=org_id, playbook=book.name, name=given) is not None:
             raise Conflict(f"there is a campaign {given!r} already", fix="choose another name, or add people to it")
         campaign_id = None if dry_run else await _make(db, org_id, book, given, choice, actor)
+        if campaign_id is None and not dry_run:
+            raise Conflict(f"a campaign {given!r} was made a moment ago", fix="look at it with penstock campaign list")
         made = await _invite(ctx, db, org_id, book, campaign_id, given, choice)
         if not made.added:
             made = replace(made, outside=await _outside(db, book))
@@ -119,7 +120,7 @@ async def make_due(ctx: Context, org_id: int, slot: datetime) -> dict[str, int]:
             known = await one(db, SQL["named"], org_id=org_id, playbook=book.name, name=name)
             assert known is not None
             kept = Choice(tuple(known["targets"]) or book.targets, known["allow_yellow"])
-            made = await _invite(ctx, db, org_id, book, known["id"], name, kept)
+            made = await _invite(ctx, db, org_id, book, known["id"], name, kept, by_timetable=True)
             if new is not None and not made.added:
                 await execute(db, SQL["forget"], org_id=org_id, id=new)
                 continue
@@ -167,6 +168,8 @@ async def _invite(
     campaign_id: int | None,
     name: str,
     choice: Choice,
+    *,
+    by_timetable: bool = False,
 ) -> Made:
     lawful = await compliance.lawful_sources(ctx, db, org_id, book.name)
     counted = await rows(
@@ -178,6 +181,7 @@ async def _invite(
         targets=list(choice.targets),
         allow_yellow=choice.allow_yellow,
         lawful=lawful,
+        by_timetable=by_timetable,
     )
     return _made(campaign_id, name, counted)
 
@@ -249,16 +253,17 @@ async def unknown(db: AsyncConnection, contact_ids: Sequence[int]) -> list[int]:
 
 
 async def add(db: AsyncConnection, org_id: int, campaign_id: int, contact_ids: Sequence[int]) -> list[int]:
-    """Put people into a campaign; gives those that joined: with a lead at a company, and not in it before."""
+    """Put people into a campaign, also such as were taken out of it; gives those that joined: with a lead at a company,
+    and not in it before."""
     await show(db, campaign_id)
-    found = await rows(db, SQL["add"], org_id=org_id, id=campaign_id, contact_ids=list(contact_ids))
+    who: dict[str, Any] = {"org_id": org_id, "id": campaign_id, "contact_ids": list(contact_ids)}
+    found = [*await rows(db, SQL["readmit"], **who), *await rows(db, SQL["add"], **who)]
     return sorted(row["contact_id"] for row in found)
 
 
 async def remove(db: AsyncConnection, org_id: int, campaign_id: int, contact_ids: Sequence[int]) -> list[int]:
-    """Take people out of a campaign and end their sequence in it; gives those that were in it."""
+    """Take people out of a campaign and end their sequence in it; gives those that were in it. The timetable does not
+    put them back."""
     await show(db, campaign_id)
-    where: dict[str, Any] = {"org_id": org_id, "id": campaign_id, "contact_ids": list(contact_ids)}
-    enrolled = await rows(db, SQL["enrolled"], **where)
-    await stop(db, org_id, {row["id"]: "taken out of the campaign" for row in enrolled})
-    return sorted(row["contact_id"] for row in await rows(db, SQL["remove"], **where))
+    found = await rows(db, SQL["remove"], org_id=org_id, id=campaign_id, contact_ids=list(contact_ids))
+    return sorted(row["contact_id"] for row in found)

@@ -16,7 +16,7 @@ select timezone from app.orgs where id = cast(:org_id as int);
 
 -- name: invite
 -- Everybody in the audience, weighed: who has nothing against them joins the campaign (where there is one; without, it is a rehearsal), the others are counted by what holds them back. A person who
--- is in the audience through two companies joins once, through either.
+-- is in the audience through two companies joins once, through either. The timetable puts nobody back whom a hand took out.
 with audience as materialized (
 /* audience */
 ), weighed as materialized (
@@ -30,8 +30,11 @@ with audience as materialized (
               when b.status in ('red', 'gray') or (b.status = 'yellow' and not cast(:allow_yellow as boolean)) then 'email ' || b.status
               when cast(:lawful as text[]) is not null and lower(b.source) <> all(cast(:lawful as text[])) then 'source of the email not named'
               when l.lead_status not in ('contactable', 'enriched') then 'not scored yet'
+              when cast(:by_timetable as boolean) and exists (select 1 from app.campaign_contacts m join app.campaigns k on k.org_id = m.org_id and k.id = m.campaign_id and coalesce(k.playbook, l.playbook) = l.playbook
+                            where m.org_id = l.org_id and m.contact_id = l.contact_id and coalesce(m.company_id, l.company_id) = l.company_id and m.removed_at is not null)
+                then 'taken out by hand'
               when exists (select 1 from app.campaign_contacts m join app.campaigns k on k.org_id = m.org_id and k.id = m.campaign_id and k.is_active
-                            where m.org_id = l.org_id and m.contact_id = l.contact_id and coalesce(m.company_id, l.company_id) = l.company_id and coalesce(k.playbook, l.playbook) = l.playbook)
+                            where m.org_id = l.org_id and m.contact_id = l.contact_id and m.removed_at is null and coalesce(m.company_id, l.company_id) = l.company_id and coalesce(k.playbook, l.playbook) = l.playbook)
                 then 'in a campaign already' end as held_back
     from audience a
     join app.contacts c on c.org_id = cast(:org_id as int) and c.id = a.contact_id
@@ -51,7 +54,7 @@ select cast(role_code as text) as role_code, held_back, count(distinct contact_i
 
 -- name: listing
 select k.id, k.name, k.playbook, k.is_active, cast(k.targets as text[]) as targets, k.allow_yellow, k.one_at_a_time, k.made_by, k.created_at,
-       (select count(*) from app.campaign_contacts m where m.org_id = k.org_id and m.campaign_id = k.id) as people, e.written_to, e.under_way, e.replied, e.booked
+       (select count(*) from app.campaign_contacts m where m.org_id = k.org_id and m.campaign_id = k.id and m.removed_at is null) as people, e.written_to, e.under_way, e.replied, e.booked
   from app.campaigns k
  cross join lateral (
        select count(*) as written_to, count(*) filter (where e.state in ('active', 'paused')) as under_way,
@@ -102,7 +105,7 @@ select m.contact_id, c.full_name as person, c.title, co.name as company, cast(s.
         where u.org_id = l.org_id and u.company_id = l.company_id and u.lead_id <> l.id and (k.one_at_a_time or u.one_at_a_time)
           and (u.quiet_since is null or u.quiet_since > app.now() - cast(:time_to_answer as interval))
         order by busy limit 1) u on true
- where m.campaign_id = cast(:id as bigint)
+ where m.campaign_id = cast(:id as bigint) and m.removed_at is null
  order by co.name, array_position(coalesce(nullif(k.targets, '{}'), enum_range(null::company.role_code_t)), s.role_code), m.id limit cast(:limit as int);
 
 -- name: switch
@@ -123,8 +126,10 @@ returning contact_id;
 select id from app.contacts where id = any(cast(:contact_ids as bigint[]));
 
 -- name: remove
-delete from app.campaign_contacts where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) returning contact_id;
+-- The row stays, so that the timetable does not put them back; a trigger ends their sequence and withdraws their tasks.
+update app.campaign_contacts set removed_at = app.now()
+ where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) and removed_at is null returning contact_id;
 
--- name: enrolled
-select e.id from app.enrollments e join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
- where e.org_id = cast(:org_id as int) and e.campaign_id = cast(:id as bigint) and l.contact_id = any(cast(:contact_ids as bigint[])) and e.state in ('active', 'paused') order by e.id;
+-- name: readmit
+update app.campaign_contacts set removed_at = null, created_at = app.now(), company_id = null
+ where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) and removed_at is not null returning contact_id;

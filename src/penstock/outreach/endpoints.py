@@ -216,7 +216,7 @@ async def add_people(campaign_id: Number, people: People, caller: Writer) -> Peo
 
 @router.post("/v1/campaigns/{campaign_id}/people/remove")
 async def remove_people(campaign_id: Number, people: People, caller: Writer) -> PeopleChanged:
-    """Take people out of the campaign and end their sequence in it."""
+    """Take people out of the campaign and end their sequence in it; the timetable does not put them back."""
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
         gone = await campaigns.remove(db, caller.org_id, campaign_id, people.contact_ids)

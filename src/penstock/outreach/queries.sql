@@ -54,7 +54,7 @@ with barred_people as materialized (   -- gathered once: looked up per lead they
     join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id and (c.left_company_at is null or c.company_id is distinct from l.company_id)
     left join app.company_slots s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id
     join reachable w on w.org_id = l.org_id and w.contact_id = l.contact_id and w.is_primary and (w.status = 'green' or (w.status = 'yellow' and k.allow_yellow))
-   where m.org_id = cast(:org_id as int) and l.campaign_status in ('new', 'queued') and l.lead_status in ('contactable', 'enriched')
+   where m.org_id = cast(:org_id as int) and m.removed_at is null and l.campaign_status in ('new', 'queued') and l.lead_status in ('contactable', 'enriched')
      and (cardinality(k.targets) = 0 or s.role_code = any(k.targets))
      and (l.assigned_broker_id is null or l.assigned_broker_id in (select id from brokers))
      and not exists (

@@ -5,8 +5,14 @@ select id as campaign_id, name, created_at, updated_at from app.campaigns where 
 comment on view marketing.campaign is 'Campaigns. One written here takes the people of marketing.campaign_contact.';
 
 create view marketing.campaign_contact with (security_invoker = true) as
-select id as campaign_contact_id, campaign_id, contact_id, created_at from app.campaign_contacts where org_id = (select app.current_org());
-comment on view marketing.campaign_contact is 'Who is meant by a campaign; adding somebody twice adds them once. The gate decides on every message.';
+select id as campaign_contact_id, campaign_id, contact_id, created_at from app.campaign_contacts where org_id = (select app.current_org()) and removed_at is null;
+comment on view marketing.campaign_contact is 'Who is meant by a campaign; adding somebody twice adds them once. The gate decides on every message. Deleting somebody ends their sequence in it.';
+create function marketing.take_out_of_campaign() returns trigger language plpgsql set search_path = pg_catalog as $$
+begin
+  update app.campaign_contacts k set removed_at = app.now() where k.org_id = app.current_org() and k.id = old.campaign_contact_id and k.removed_at is null;
+  return case when found then old end;
+end $$;
+create trigger trg_take_out_of_campaign instead of delete on marketing.campaign_contact for each row execute function marketing.take_out_of_campaign();
 
 create view marketing.message_log with (security_invoker = true) as
 select id as message_log_id, campaign_id, contact_id, direction, channel, subject, body_sealed as body, coalesce(sent_at, at) as sent_at from app.message_log where org_id = (select app.current_org());
