@@ -238,6 +238,33 @@ async def test_one_company_that_cannot_be_settled_waits_alone(ctx: Context, offe
     assert await ask(ctx, "select * from app.dlq") == []
 
 
+async def test_news_of_others_waits_with_the_company_that_cannot_be_settled(ctx: Context) -> None:
+    bad = await make_company(ctx)
+    bad_fact = await officer(ctx, bad, "Bob Smith")
+    left = {"name": "Ann Lee", "slot": "CFO", "title": "CFO", "sentence": "Ann Lee, CFO of Zebra Inc, left Zebra Inc."}
+    of_others = await write(ctx, bad, "departure", "x", left)
+    await _owner(ctx, CHECK.format(bad=bad))
+    async with asyncio.timeout(60):
+        await pump(ctx, 1)
+    waiting = "select item, attempts from app.dlq order by id"
+    first = [{"item": f"fact:{fact}", "attempts": 1} for fact in (bad_fact, of_others)]
+    assert await ask(ctx, waiting) == first
+    third = await officer(ctx, bad, "Cy Doe")
+    await pump(ctx, 1)
+    assert await ask(ctx, waiting) == [*first, {"item": f"fact:{third}", "attempts": 1}], "no try of theirs is used up"
+
+
+async def test_who_is_named_again_stays_closed_where_another_reason_closed_them(ctx: Context) -> None:
+    company = await make_company(ctx)
+    _, lead = await make_person(ctx, company, first_name="Bob", last_name="Smith", campaign_status="queued")
+    await change(ctx, "update app.leads set campaign_status = 'bounced', status_reason = 'no address left'")
+    took = {"name": "Bob Smith", "slot": "CFO", "title": "CFO", "date": "2026-11-19"}
+    await write(ctx, company, "appointment", "CFO:bob smith:2026-11-19", took)
+    await pump(ctx, 1)
+    known = await ask(ctx, "select campaign_status::text, status_reason from app.leads where id = :id", id=lead)
+    assert known == [{"campaign_status": "bounced", "status_reason": "no address left"}]
+
+
 async def _owner(ctx: Context, sql: str) -> None:
     async with ctx.db.owner() as db:
         await db.execute(text(sql))

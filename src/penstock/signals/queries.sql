@@ -16,11 +16,12 @@ select f.id, f.company_id, f.contact_id, f.kind, f.key, f.value, f.found_at,
 select id, playbook, name, domain from app.companies where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and merged_into is null;
 
 -- name: officer_facts
--- All that is known of who holds an office.
+-- All that is known of who holds an office, without what was put aside before it was read.
 select f.id, f.company_id, f.contact_id, f.kind, f.key, f.value, f.source, f.source_url, f.page_id, f.found_at, f.seen_at, f.read_at,
        f.page_id is null or exists (select 1 from app.company_facts e where e.org_id = f.org_id and e.page_id = f.page_id and e.found_at < f.found_at - interval '1 hour') as page_read_before
   from app.company_facts f
- where f.org_id = cast(:org_id as int) and f.company_id = any(cast(:ids as bigint[])) and f.kind = any(cast(:kinds as text[]));
+ where f.org_id = cast(:org_id as int) and f.company_id = any(cast(:ids as bigint[])) and f.kind = any(cast(:kinds as text[]))
+   and (f.read_at is not null or not exists (select 1 from app.on_hold h where h.org_id = f.org_id and h.stage = 'signals' and h.item = 'fact:' || f.id));
 
 -- name: slots
 select s.company_id, cast(s.role_code as text) as role, s.contact_id, c.full_name as name, c.title, page.url as profile_url, coalesce(s.filled_at, s.updated_at) as at, s.filled_at is null and s.updated_at = s.created_at as untouched
@@ -175,9 +176,9 @@ update app.leads set campaign_status = 'bounced', status_reason = 'left the comp
  where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status in ('new', 'queued', 'active', 'replied', 'paused');
 
 -- name: reopen_lead
--- Back in office: the lead stands in line again.
+-- Back in office: the lead stands in line again, if leaving was all that closed it.
 update app.leads set campaign_status = 'queued', status_reason = null, facts_changed_at = app.now()
- where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status = 'bounced';
+ where org_id = cast(:org_id as int) and id = cast(:lead_id as uuid) and campaign_status = 'bounced' and status_reason = 'left the company';
 
 -- name: rescore
 update app.leads set facts_changed_at = app.now() where org_id = cast(:org_id as int) and company_id = cast(:company_id as bigint) and merged_into is null;

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock import identity, journey
 from penstock.core import dlq
 from penstock.core.db import execute, rows
-from penstock.core.errors import Conflict, PenstockError
+from penstock.core.errors import Conflict, reason_of
 from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
 from penstock.identity import FoundPerson, profile_key
@@ -53,8 +53,9 @@ async def read_batch(db: AsyncConnection, sealer: Sealer, org_id: int, books: Bo
     if not claimed:
         return 0
     companies = await _companies(db, org_id, claimed)
-    failed: set[int] = set()
+    failed: dict[int, str] = {}
     told = await _settle_all(db, sealer, org_id, companies, failed)
+    await _put_aside(db, org_id, claimed, companies, failed)
     readable = [fact for fact in claimed if fact["company_id"] not in failed]
     raised = await _raised(db, org_id, books, companies, readable, told)
     count = await execute(db, SQL["raise"], org_id=org_id, raised=json.dumps(raised)) if raised else 0
@@ -112,9 +113,10 @@ def _profile(url: object) -> str | None:
 
 
 async def _settle_all(
-    db: AsyncConnection, sealer: Sealer, org_id: int, companies: dict[int, Company], failed: set[int]
+    db: AsyncConnection, sealer: Sealer, org_id: int, companies: dict[int, Company], failed: dict[int, str]
 ) -> list[Changed]:
-    """Bring all slots to where the facts have them; a company that cannot be settled waits in the DLQ, alone."""
+    """Bring all slots to where the facts have them; a company that cannot be settled is left as it was, alone, and why
+    is noted in `failed`."""
     with_facts = [company for company in companies.values() if company.facts]
     with suppress(Exception):  # whoever is to blame is found below
         async with db.begin_nested():
@@ -127,17 +129,24 @@ async def _settle_all(
         except Exception as error:
             if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RING_OF_LOCKS:
                 raise  # nobody's fault: the whole batch is taken anew
-            failed.add(company.id)
-            await _put_aside(db, org_id, company, error)
+            failed[company.id] = reason_of(error)
+            log.warning("company not settled", company_id=company.id, error=failed[company.id])
     return told
 
 
-async def _put_aside(db: AsyncConnection, org_id: int, company: Company, error: Exception) -> None:
-    reason = str(error) if isinstance(error, PenstockError) else type(error).__name__
-    log.warning("company not settled", company_id=company.id, error=reason)
-    for fact_id in sorted(company.unread):
-        payload = {"company_id": company.id}
-        await dlq.put(db, org_id, stage=STAGE, item=f"fact:{fact_id}", payload=payload, error=reason)
+async def _put_aside(
+    db: AsyncConnection,
+    org_id: int,
+    claimed: Sequence[RowMapping],
+    companies: dict[int, Company],
+    failed: dict[int, str],
+) -> None:
+    """All that is new of a company that cannot be settled waits in the DLQ; also what is none of its officers' news."""
+    for company_id, reason in failed.items():
+        new = companies[company_id].unread.union(fact["id"] for fact in claimed if fact["company_id"] == company_id)
+        for fact_id in sorted(new):
+            payload = {"company_id": company_id}
+            await dlq.put(db, org_id, stage=STAGE, item=f"fact:{fact_id}", payload=payload, error=reason)
 
 
 async def _settle(db: AsyncConnection, sealer: Sealer, org_id: int, companies: Sequence[Company]) -> list[Changed]:
