@@ -80,8 +80,12 @@ async def figures(ctx: Context, org_id: int) -> Mapping[str, Any]:
 
 
 async def graded(ctx: Context, org_id: int, truth: Mapping[str, Any]) -> dict[str, int]:
-    """What must not happen to leads on the map: charged twice, over the trial, below the bar, told of twice."""
+    """What must not happen to leads on the map: charged twice, over the trial, below the bar, told of twice; and
+    other minutes of calls than those that the voice vendor wants money for."""
     async with ctx.db.tenant(org_id) as db:
         found = await one(db, SQL["grade"])
     assert found is not None
-    return {**found, "usage_counted_twice": int(truth.get("usage_counted_twice", 0))}
+    wrong = dict(found)
+    talked = truth["billed"].get("vapi", {}).get("items", 0)
+    wrong["minutes_off"] = abs(wrong.pop("talked") - talked)
+    return {**wrong, "usage_counted_twice": int(truth.get("usage_counted_twice", 0))}

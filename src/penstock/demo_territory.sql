@@ -28,9 +28,11 @@ select (select count(*) from app.properties where merged_into is null) as places
 
 -- name: grade
 -- Every lead in the ledger exactly once; none below the bar; no trial of more than it holds; nothing left untold.
+-- `talked`: minutes of calls that the customers' usage shows.
 select (select count(*) from app.leads l where l.merged_into is null and l.area_scan_id is not null
            and (select count(*) from app.usage_events e where e.org_id = l.org_id and e.lead_id = l.id and e.metric = 'leads_generated') <> 1) as leads_not_charged_once,
        (select count(*) from app.pipeline_events e where e.event_type = 'lead_found' and cast(e.details ->> 'score' as int) < 60) as leads_below_the_bar,
        (select count(*) from (select broker_id from app.usage_events where in_trial group by broker_id having count(*) > 25) t) as trials_overdrawn,
        (select count(*) from app.usage_events where meter_state in ('due', 'sending', 'refused')) as usage_untold,
-       (select count(*) from app.roof_images where status = 'live') + (select count(*) from app.roof_assessments where status = 'live') as synthetic_as_live;
+       (select count(*) from app.roof_images where status = 'live') + (select count(*) from app.roof_assessments where status = 'live') as synthetic_as_live,
+       (select cast(coalesce(sum(quantity), 0) as int) from api.billing_usage where metric = 'voice_minutes') as talked;
