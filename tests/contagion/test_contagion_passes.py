@@ -131,6 +131,24 @@ async def test_a_town_is_one_however_a_file_writes_it(ctx: Context, book: Playbo
     assert [found[id]["known"] & 1 for id in range(len(written))] == [1, 1, 1, 1, 1, 0]
 
 
+async def test_a_permit_that_names_no_town_makes_that_of_its_place_known(ctx: Context, book: Playbook) -> None:
+    homes = [place(1, 0, 0, city="Fargo"), place(2, 90, 0, city="Fargo"), place(3, 90, 90, city="Horace")]
+    await fill(ctx, homes, [permit(7, 0, 0, city=None)])
+    towns = {None: (None, [1, 0, 0]), 1: ("h1", [1, 1, 0]), 3: ("h3", [1, 0, 1])}
+    for of, (matched, known) in towns.items():
+        await change(ctx, "update app.building_permits set addr_hash = :hash where id = 7", hash=matched)
+        await permits.pump(ctx, 1)
+        assert await value(ctx, "select property_id from app.building_permits") == of
+        assert (await score_due(ctx, 1, book)).full
+        found = await scores(ctx)
+        assert [found[id]["known"] & 1 for id in (1, 2, 3)] == known
+        assert (await score_due(ctx, 1, book, full=True)).changed == 0
+    await change(ctx, "update app.properties set city = 'Fargo' where id = 3")
+    await permits.pump(ctx, 1)
+    assert (await score_due(ctx, 1, book)).full
+    assert [score["known"] & 1 for score in (await scores(ctx)).values()] == [1, 1, 1]
+
+
 async def test_a_lead_is_scored_anew_if_its_place_has_another_score(ctx: Context, book: Playbook) -> None:
     await street(ctx)
     await score_due(ctx, 1, book)

@@ -30,14 +30,21 @@ select id from app.contagion_changes;
 delete from app.contagion_changes where id = any(cast(:ids as bigint[]));
 
 -- name: cities
--- The towns of which permits are on record, hopping from one to the next along the index.
-with recursive town as (
+-- The towns of which permits are on record, those they name and those of their places, hopping from one to the next along an index.
+with recursive named as (
   (select state, city from app.building_permits where org_id = cast(:org_id as int) and city is not null order by state, city limit 1)
   union all
-  select n.state, n.city from town t cross join lateral (
+  select n.state, n.city from named t cross join lateral (
     select p.state, p.city from app.building_permits p
      where p.org_id = cast(:org_id as int) and p.city is not null and (p.state, p.city) > (t.state, t.city) order by p.state, p.city limit 1) n
-) select distinct state, replace(upper(city), '.', '') as city from town;
+), unnamed as (
+  (select state, place_city from app.building_permits where org_id = cast(:org_id as int) and city is null and property_id is not null and place_city is not null order by state, place_city limit 1)
+  union all
+  select n.state, n.place_city from unnamed t cross join lateral (
+    select p.state, p.place_city from app.building_permits p
+     where p.org_id = cast(:org_id as int) and p.city is null and p.property_id is not null and p.place_city is not null and (p.state, p.place_city) > (t.state, t.place_city)
+     order by p.state, p.place_city limit 1) n
+) select state, replace(upper(city), '.', '') as city from named union select state, replace(upper(place_city), '.', '') from unnamed;
 
 -- name: places
 -- Columns of places as arrays, for a binary COPY. What is not known is a value: see arrays.PROPERTY and score.FACTS.

@@ -175,13 +175,14 @@ select b.id, b.state, b.county, b.apn, b.addr_hash, b.addr_hash_city, cast(null 
 update app.building_permits set matched_at = null where id = any(cast(:ids as bigint[]));
 
 -- name: decide
--- A permit whose source gave no coordinates has those of its place.
+-- A permit has the city of its place beside its own, and where its source gave no coordinates those of its place.
 update app.building_permits b
-   set property_id = d.property_id, matched_by = d.matched_by, unmatched_reason = d.reason, matched_at = app.now(),
+   set property_id = d.property_id, matched_by = d.matched_by, unmatched_reason = d.reason, matched_at = app.now(), place_city = p.city,
        lat = case when b.lat is null or b.at_place then p.lat else b.lat end, lng = case when b.lat is null or b.at_place then p.lng else b.lng end,
        at_place = (b.lat is null or b.at_place) and p.lat is not null
   from unnest(cast(:ids as bigint[]), cast(:property_ids as bigint[]), cast(:hows as text[]), cast(:reasons as text[])) d(id, property_id, matched_by, reason)
-  left join app.properties p on p.org_id = cast(:org_id as int) and p.id = d.property_id and p.lat is not null and p.lng is not null
+  left join lateral (select h.city, case when h.lng is not null then h.lat end as lat, case when h.lat is not null then h.lng end as lng
+                       from app.properties h where h.org_id = cast(:org_id as int) and h.id = d.property_id) p on true
  where b.org_id = cast(:org_id as int) and b.id = d.id;
 
 -- name: listed

@@ -7,8 +7,19 @@ create trigger trg_count_property_version
   for each row when ((old.city, old.state, old.lat, old.lng, old.year_built, old.subdivision_id, old.property_value, old.estimated_equity, old.mortgage_balance, old.has_liens, old.recent_refinance, old.recent_heloc, old.merged_into)
     is distinct from (new.city, new.state, new.lat, new.lng, new.year_built, new.subdivision_id, new.property_value, new.estimated_equity, new.mortgage_balance, new.has_liens, new.recent_refinance, new.recent_heloc, new.merged_into))
   execute function app.count_property_version();
--- Permits that name no town: those of their places are what they tell of.
-create index building_permits_of_no_town on app.building_permits (org_id, property_id) where city is null and property_id is not null;
+
+-- Permits: one that names no town is one of the town of its place, and looked up again when that changes.
+alter table app.building_permits add column place_city text;
+select app.describe('building_permits', 'A permit that a town hall gave, in one form whatever the source; what kind of work; which place.', $$
+place_city: city of the place it is about
+$$);
+grant select (place_city) on app.building_permits to authenticated;
+update app.building_permits b set place_city = p.city from app.properties p where p.org_id = b.org_id and p.id = b.property_id;
+create index building_permits_place_city on app.building_permits (org_id, state, place_city) where city is null and property_id is not null and place_city is not null;
+drop trigger trg_note_changed_place on app.properties;
+create trigger trg_note_changed_place after update of apn, state, county, city, addr_hash, lat, lng, merged_into on app.properties for each row
+  when ((old.apn, old.state, old.county, old.city, old.addr_hash, old.lat, old.lng, old.merged_into) is distinct from (new.apn, new.state, new.county, new.city, new.addr_hash, new.lat, new.lng, new.merged_into))
+  execute function app.note_changed_place();
 
 -- Scans: a page of a search names the scan that bought it. Of earlier ones that is the scan that had begun last.
 alter table app.vendor_calls add column area_scan_id bigint, add foreign key (org_id, area_scan_id) references app.area_scans (org_id, id) on delete set null (area_scan_id);
@@ -119,3 +130,13 @@ begin
   return null;
 end $$;
 create trigger trg_end_with_removal after update of removed_at on app.campaign_contacts for each row when (old.removed_at is null and new.removed_at is not null) execute function app.end_with_removal();
+
+-- Identity: names lose legal forms that are written out too, and keep the vowels of scripts that write them as marks. The next sweep makes the keys
+-- of such companies anew; a contractor takes the shorter key where no other has it.
+update app.companies set keys_at = null
+ where name ~* '\mlimited\s+(liability|partnership)\M|\m(public|private|proprietary)\s+limited\M|\mprofessional\s+(corp|association)|\mde\s+(c\.?\s*v|r\.?\s*l)\M|\mz\s+o\.?\s*o\M'
+    or name ~ '[\u0900-\u109f\u1780-\u17ff\u3040-\u30ff\uff66-\uff9f]';
+update app.contractors c set name_key = n.key
+  from (select org_id, id, key, row_number() over (partition by org_id, key order by id) as turn
+          from (select org_id, id, regexp_replace(name_key, ' (professional )?limited (liability|partnership|liability partnership)$', '') as key, name_key from app.contractors) k where key <> name_key) n
+ where n.org_id = c.org_id and n.id = c.id and n.turn = 1 and not exists (select 1 from app.contractors o where o.org_id = c.org_id and o.name_key = n.key);
