@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,16 +15,7 @@ DUE = text("select receipt_id from app.replies_due order by receipt_id limit :li
 
 
 async def test_a_poisoned_receipt_waits_alone_and_its_error_shows_no_data(ctx: Context) -> None:
-    async with ctx.db.tenant(1) as db:
-        for n in range(3):
-            await execute(
-                db,
-                text(
-                    "insert into app.webhook_receipts (org_id, vendor, event_type, dedupe_key, payload_sealed)"
-                    " values (1, 'mail', 'x', :key, 'p')"
-                ),
-                key=f"k{n}",
-            )
+    await _receive(ctx, 3)
     told: list[int] = []
 
     async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
@@ -41,3 +34,29 @@ async def test_a_poisoned_receipt_waits_alone_and_its_error_shows_no_data(ctx: C
     assert [row["id"] for row in closed] == [1, 3] == told
     assert [dict(row) for row in waiting] == [{"item": "2", "error": "KeyError"}]
     assert await drain(ctx, 1, stage="replies", due=DUE, act=act) == 0
+
+
+async def test_a_receipt_that_another_worker_holds_is_left_to_it(ctx: Context) -> None:
+    await _receive(ctx, 2)
+
+    async def act(db: AsyncConnection, receipt: RowMapping) -> Done:
+        return Done("fine")
+
+    async with ctx.db.tenant(1) as other:
+        await execute(other, text("select id from app.webhook_receipts where id = 1 for update"))
+        async with asyncio.timeout(60):
+            assert await drain(ctx, 1, stage="replies", due=DUE, act=act) == 1
+    assert await drain(ctx, 1, stage="replies", due=DUE, act=act) == 1
+
+
+async def _receive(ctx: Context, count: int) -> None:
+    async with ctx.db.tenant(1) as db:
+        for n in range(count):
+            await execute(
+                db,
+                text(
+                    "insert into app.webhook_receipts (org_id, vendor, event_type, dedupe_key, payload_sealed)"
+                    " values (1, 'mail', 'x', :key, 'p')"
+                ),
+                key=f"k{n}",
+            )

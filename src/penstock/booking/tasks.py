@@ -40,18 +40,21 @@ async def _typed(ctx: Context, org_id: int) -> int:
     while True:
         async with ctx.db.tenant(org_id) as db:
             batch = [row["appointment_id"] for row in await rows(db, SQL["typed_due"], limit=receipts.BATCH)]
-        if not batch:
-            return handled
+        taken = 0
         for appointment_id in batch:
             item = f"appointment:{appointment_id}"
             try:
                 async with ctx.db.tenant(org_id) as db:
-                    if await service.act_on_typed(ctx, db, org_id, appointment_id) is None:
-                        await service.give_out(ctx, db, org_id, appointment_id)
+                    typed = await service.act_on_typed(ctx, db, org_id, appointment_id)
+                    if typed is None and await service.give_out(ctx, db, org_id, appointment_id) is None:
+                        continue
                     await dlq.clear(db, org_id, stage="booking", items=[item])
             except Exception as error:
                 await receipts.put_aside(ctx, org_id, stage="booking", item=item, error=error)
-        handled += len(batch)
+            taken += 1
+        if not taken:  # none is left, or others have them
+            return handled
+        handled += taken
 
 
 async def _act(ctx: Context, db: AsyncConnection, org_id: int, event: CalendarEvent) -> tuple[str, object]:

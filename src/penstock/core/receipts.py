@@ -42,27 +42,28 @@ async def drain(ctx: Context, org_id: int, *, stage: str, due: Executable, act: 
     while True:
         async with ctx.db.tenant(org_id) as db:
             batch = [row["receipt_id"] for row in await rows(db, due, limit=BATCH)]
-        if not batch:
+        taken = sum([await _take(ctx, org_id, stage, f"{prefix}{each}", each, act) for each in batch])
+        if not taken:  # none is left, or others have them
             return handled
-        for receipt_id in batch:
-            await _take(ctx, org_id, stage, f"{prefix}{receipt_id}", receipt_id, act)
-        handled += len(batch)
+        handled += taken
 
 
-async def _take(ctx: Context, org_id: int, stage: str, item: str, receipt_id: int, act: Act) -> None:
+async def _take(ctx: Context, org_id: int, stage: str, item: str, receipt_id: int, act: Act) -> bool:
+    """Act on a receipt; gives whether it was ours to take."""
     try:
         async with ctx.db.tenant(org_id) as db:
             receipt = await one(db, SQL["take"], id=receipt_id)
             if receipt is None:  # another worker has it, or had
-                return
+                return False
             done = await act(db, receipt)
             await execute(db, SQL["close"], id=receipt_id, outcome=done.outcome, lead_id=done.lead_id)
             await dlq.clear(db, org_id, stage=stage, items=[item])
     except Exception as error:
         await put_aside(ctx, org_id, stage=stage, item=item, error=error)
-        return
+        return True
     if done.after is not None:
         await done.after()
+    return True
 
 
 async def put_aside(ctx: Context, org_id: int, *, stage: str, item: str, error: Exception) -> None:

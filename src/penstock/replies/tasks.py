@@ -49,19 +49,22 @@ async def _logged(ctx: Context, org_id: int) -> int:
     while True:
         async with ctx.db.tenant(org_id) as db:
             batch = await rows(db, SQL["logged_due"], limit=receipts.BATCH)
-        if not batch:
-            return handled
+        taken = 0
         for due in batch:
             item = f"message:{due['message_id']}"
             try:
                 async with ctx.db.tenant(org_id) as db:
                     row = await one(db, SQL["logged"], org_id=org_id, at=due["received_at"], id=due["message_id"])
-                    if row is not None:
-                        await _understand(ctx, db, org_id, _mail(ctx, org_id, item, row))
+                    if row is None:
+                        continue
+                    await _understand(ctx, db, org_id, _mail(ctx, org_id, item, row))
                     await dlq.clear(db, org_id, stage="replies", items=[item])
             except Exception as error:
                 await receipts.put_aside(ctx, org_id, stage="replies", item=item, error=error)
-        handled += len(batch)
+            taken += 1
+        if not taken:  # none is left, or others have them
+            return handled
+        handled += taken
 
 
 def _mail(ctx: Context, org_id: int, key: str, row: RowMapping) -> Mail:
