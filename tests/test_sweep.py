@@ -30,7 +30,7 @@ async def note_run(ctx: Context, org_id: int, slot: datetime) -> dict[str, int]:
 
 
 async def fail(ctx: Context, org_id: int, slot: datetime) -> dict[str, int]:
-    raise RuntimeError("no")
+    raise RuntimeError("no row for ada@home.example")
 
 
 def test_the_slot_of_a_morning_is_six_local_time() -> None:
@@ -88,7 +88,7 @@ async def test_a_failed_slot_is_kept_and_tried_again_after_a_while(ctx: Context)
         assert await sweep.run_timetable(ctx, 1, [broken]) == []
         async with ctx.db.tenant(1) as db:
             assert [dict(r) for r in await rows(db, text("select state, error from app.timetable_runs"))] == [
-                {"state": "failed", "error": "RuntimeError: no"}
+                {"state": "failed", "error": "RuntimeError"}  # its text may quote a person
             ]
     mended = Slot("broken", time(6, 0), "test_sweep:note_run")
     with clock.held_at(START + timedelta(days=1, minutes=5)):

@@ -19,6 +19,7 @@ from penstock import journey
 from penstock.core import clock, jobs, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
+from penstock.core.errors import reason_of
 from penstock.core.sqlfile import load
 
 SQL = load(__package__, "sweep.sql")
@@ -149,7 +150,7 @@ async def _run_and_note(ctx: Context, org_id: int, slot: journey.Slot, due: date
                 slot=due,
                 state="failed",
                 result="{}",
-                error=f"{type(error).__name__}: {error}"[:500],
+                error=reason_of(error)[:500],
             )
         return False
     async with ctx.db.tenant(org_id) as db:

@@ -270,6 +270,18 @@ async def test_one_strange_place_does_not_hold_the_others(town_ctx: Context) -> 
     assert await sql(ctx, "select 1 from app.imagery_due") == []
 
 
+async def test_what_an_unforeseen_error_quotes_is_not_kept(town_ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx = town_ctx
+    await found_leads(ctx, 1)
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("parameters: ada@home.example")
+
+    monkeypatch.setattr(tasks, "look_at", fail)
+    assert await tasks.look_at_all(ctx, desk(ctx)) == 1
+    assert await sql(ctx, "select error from app.dlq") == [{"error": "RuntimeError"}]
+
+
 async def test_another_model_is_asked_about_the_picture_that_is_there(town_ctx: Context, town: Town) -> None:
     ctx = town_ctx
     (place,) = await found_leads(ctx, 1)

@@ -15,7 +15,7 @@ from penstock import journey
 from penstock.core import dlq, workers
 from penstock.core.context import Context
 from penstock.core.db import execute, one, scalar
-from penstock.core.errors import Conflict, NotFound
+from penstock.core.errors import Conflict, NotFound, reason_of
 from penstock.core.sqlfile import load
 from penstock.imagery.desk import Desk, desk_of
 from penstock.imagery.looking import SOON, TOMORROW, Look, look_at
@@ -136,7 +136,7 @@ async def _give_back(ctx: Context, desk: Desk, place: RowMapping) -> None:
 async def _set_aside(ctx: Context, desk: Desk, place: RowMapping, error: Exception) -> None:
     log.exception("place_not_looked_at", property_id=place["property_id"])
     async with ctx.db.tenant(desk.org_id) as db:
-        item, said = str(place["property_id"]), f"{type(error).__name__}: {error}"
+        item, said = str(place["property_id"]), reason_of(error)
         await dlq.put(db, desk.org_id, stage=STAGE, item=item, payload={"playbook": desk.playbook.name}, error=said)
         await execute(db, SQL["give_back"], **_leased(ctx, desk, place))
 

@@ -16,7 +16,7 @@ from penstock.compliance import Intent, Request
 from penstock.core import clock, dlq
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
-from penstock.core.errors import PenstockError
+from penstock.core.errors import reason_of
 from penstock.core.sqlfile import load
 from penstock.outreach import handwork, post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
@@ -106,7 +106,7 @@ async def _alone(
             async with ctx.db.tenant(org_id) as db:
                 made += await work(ctx, db, org_id, [row])
         except Exception as error:
-            why = str(error) if isinstance(error, PenstockError) else type(error).__name__
+            why = reason_of(error)
             log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(error).__name__)
             async with ctx.db.tenant(org_id) as db:
                 await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, why)
