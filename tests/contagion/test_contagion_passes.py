@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Executable, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from world_contagion import TODAY, change, fill, permit, place, scores, value
 
 from factories import make_lead
 from ground import START
-from penstock.contagion import load, rescore, score_due, verdicts
+from penstock.contagion import load, passes, rescore, score_due, verdicts
 from penstock.contagion.tasks import pump
 from penstock.core import clock
 from penstock.core.context import Context
@@ -223,6 +224,24 @@ async def test_without_any_permit_there_is_nothing_to_score_by(ctx: Context) -> 
     assert await value(ctx, DUE) == 0
     assert await scores(ctx) == {}
     await fill(ctx, [], [permit(1, 0, 1)])
+    assert await pump(ctx, 1) == 1
+
+
+async def test_a_permit_that_comes_in_while_it_is_asked_for_stays_noted(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(ctx, [place(1, 0, 0)], [])
+    ask = passes.scalar
+
+    async def asked_too_early(db: AsyncConnection, sql: Executable, /, **params: Any) -> Any:
+        answer = await ask(db, sql, **params)
+        await fill(ctx, [], [permit(1, 0, 1)])
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "scalar", asked_too_early)
+        assert await pump(ctx, 1) == 0
+    assert await value(ctx, DUE) == 1
     assert await pump(ctx, 1) == 1
 
 

@@ -95,18 +95,19 @@ async def rescore(ctx: Context, org_id: int, slot: datetime | None = None) -> di
 
 
 async def worth_while(ctx: Context, org_id: int) -> bool:
-    """Has the org permits, or scores already? Without either there is nothing that a neighbour could say."""
-    if not any(book.territory for book in ctx.playbooks.values()):
-        return False
-    async with ctx.db.tenant(org_id) as db:
-        return bool(await scalar(db, SQL["anything_on_record"]))
+    """Has the org permits, or scores already? Without either there is nothing that a neighbour could say.
 
-
-async def forget_changes(ctx: Context, org_id: int) -> None:
-    """Drop what was noted for an org that has nothing to score by: its first pass reads everything anyway."""
+    Then what was noted is dropped, for the first pass reads everything anyway. As in a pass the changes are read first:
+    of what comes in meanwhile, the permit is seen here or its change stays.
+    """
+    territory = any(book.territory for book in ctx.playbooks.values())
     async with ctx.db.tenant(org_id) as db:
         await execute(db, SQL["lock"], org_id=org_id)
-        await execute(db, SQL["forget_changes"], ids=[row["id"] for row in await rows(db, SQL["change_ids"])])
+        changes = await rows(db, SQL["change_ids"])
+        if territory and await scalar(db, SQL["anything_on_record"]):
+            return True
+        await execute(db, SQL["forget_changes"], ids=[row["id"] for row in changes])
+        return False
 
 
 async def bring_up_to_date(
