@@ -24,6 +24,16 @@ SAME_NAME = [
     ["A.B.C. Plumbing", "ABC Plumbing LLC", "A B C Plumbing, P.L.L.C."],
     ["Macy's", "MACYS INC", "Macy’s, Inc."],
     ["Dinse P C", "Dinse, P.C.", "DINSE PC"],
+    ["Acme LLC", "Acme Limited Liability Company", "ACME, Limited Liability Co."],
+    ["Acme PLLC", "Acme Professional Limited Liability Company"],
+    ["Acme LP", "Acme Limited Partnership", "Acme LLLP", "Acme Limited Liability Limited Partnership", "Acme L.L.P."],
+    ["Dinse PC", "Dinse, A Professional Corporation", "Dinse Professional Association"],
+    ["Tata Pvt. Ltd.", "Tata Private Limited", "Tata Public Limited Company"],
+    ["Budimex", "Budimex Sp. z o.o.", "BUDIMEX SP Z O. O."],
+    ["Cemex", "Cemex, S.A. de C.V.", "CEMEX S. A. de C. V.", "Cemex S. de R.L. de C.V."],
+    ["हिन्दी काम", "हिन्दी  काम LLC"],
+    ["Ёлка", "Елка"],
+    ["Ελληνικά", "ΕΛΛΗΝΙΚΑ"],
 ]  # fmt: skip
 
 
@@ -33,6 +43,10 @@ def test_spellings_of_a_name_are_one_key(names: list[str]) -> None:
 
 
 def test_different_names_stay_apart_and_a_name_of_legal_forms_only_is_kept() -> None:
+    assert len({plain_name(n) for n in ("काम", "कम", "काम का", "カ", "ガ", "ไทย", "ไทยา")}) == 7
+    assert (
+        len({plain_name(n) for n in ("Limited Partnership", "Limited Liability Company", "LLC", "Professional")}) == 4
+    )
     assert len({plain_name(n) for n in ("Acme East", "Acme West", "Acme", "Company", "The Company", "The")}) == 6
 
 
@@ -121,6 +135,8 @@ def test_linkedin_pages_have_one_form() -> None:
 def test_a_persons_name_is_one_key_however_it_is_written() -> None:
     spellings = ("Jane Doe", "DOE, JANE", "Dr. Jane Q. Doe, Jr.", "Jane Doe, SHRM-CP", "jane q doe")
     assert {person_name_key(name) for name in spellings} == {"jane doe"}
+    assert person_name_key("José Núñez") == "jose nunez"
+    assert person_name_key("राम कुमार") != person_name_key("रम कमर")
     assert person_name_key("J. Doe") != person_name_key("Jane Doe")
 
 

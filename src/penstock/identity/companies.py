@@ -43,12 +43,23 @@ _LEGAL_FORMS: Final = _set_of("""
     inc incorporated corp corporation co company cos companies llc llp lllp lp lc plc pllc pc pa ltd limited na gmbh ag
     kg mbh sa sas sarl srl spa bv nv ab oy as aps pty pvt pte psc chartered chtd
 """)
+# Forms of several words, written out or foreign, the longer ones first; "Company" behind them is gone by then.
+_LONG_FORMS: Final = tuple(
+    form.split()
+    for form in (
+        *("limited liability limited partnership", "limited liability partnership", "limited partnership"),
+        *("professional limited liability", "limited liability", "public limited", "private limited"),
+        *("proprietary limited", "a professional corporation", "professional corporation", "professional association"),
+        *("s de rl de cv", "sapi de cv", "sas de cv", "sa de cv", "s de rl", "sp z oo", "sp zoo"),
+    )
+)
 _BEFORE_NAMES: Final = _set_of("mr mrs ms miss dr prof rev hon sir")
 _BEHIND_NAMES: Final = _set_of("""
     jr sr ii iii iv esq md phd dds cpa mba jd rn pe shrm shrmcp shrmscp phr sphr cebs edd do dvm
 """)
 _NOT_A_WORD = re.compile(r"[\W_]+")
-_INITIALS = re.compile(r"\b(?:\w ){1,}\w\b")
+_INITIALS = re.compile(r"(?<!\S)(?:\w ){1,}\w(?!\S)")
+_MARKS_ARE_ACCENTS: Final = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC")  # elsewhere they are vowels and sounds
 _INNER: Final = (".localhost", ".local", ".internal", ".lan", ".home", ".arpa")
 MAX_NAME: Final = 200
 
@@ -182,31 +193,56 @@ def name_keys(name: str, state: str | None) -> tuple[str, ...]:
 def plain_name(name: str) -> str:
     """A company's name without legal form, "The", accents, case and punctuation; "" where nothing is left."""
     text = name.replace("&", " and ").replace("+", " and ")
-    text = unicodedata.normalize("NFKD", text).casefold()
-    text = "".join(c for c in text if c not in ".'’`" and not unicodedata.combining(c))
-    text = _NOT_A_WORD.sub(" ", text).strip()
+    text = _words(_bare(text, ".'’`")).strip()
     text = _INITIALS.sub(lambda run: run[0].replace(" ", ""), text)
     words = text.split()
     while len(words) > 1 and words[-1] == "the":  # "Home Depot, The"
         words.pop()
     bare = words[1:] if words[:1] == ["the"] and len(words) > 1 else words[:]
-    while bare and (bare[-1] in _LEGAL_FORMS or bare[-1] == "and"):
-        bare.pop()
+    while bare:
+        long = next((len(form) for form in _LONG_FORMS if bare[-len(form) :] == form), 0)
+        if not long and bare[-1] not in _LEGAL_FORMS and bare[-1] != "and":
+            break
+        del bare[-(long or 1) :]
     return " ".join(bare or words)
 
 
 @lru_cache(maxsize=50_000)
 def person_name_key(name: str) -> str:
     """A person's name without title, initials, suffix, accents and case: "Dr. Jane Q. Doe, Jr." -> "jane doe"."""
-    text = unicodedata.normalize("NFKD", name).casefold()
-    text = "".join(c for c in text if c not in ".'’`-" and not unicodedata.combining(c))
+    text = _bare(name, ".'’`-")
     family, comma, given = text.partition(",")
     if comma and given.strip() and given.split()[0] not in _BEHIND_NAMES:  # "Doe, Jane"
         text = f"{given} {family}"
-    words = [word for word in _NOT_A_WORD.sub(" ", text).split() if word not in _BEFORE_NAMES | _BEHIND_NAMES]
+    words = [word for word in _words(text).split() if word not in _BEFORE_NAMES | _BEHIND_NAMES]
     if len(words) > 2:
         words = [words[0], *(word for word in words[1:-1] if len(word) > 1), words[-1]]
     return " ".join(words)
+
+
+def _bare(text: str, drop: str) -> str:
+    """The text in small letters, without accents and the characters of `drop`."""
+    text = unicodedata.normalize("NFKD", text).casefold()
+    kept, letter = [], ""
+    for c in text:
+        if not _is_mark(c):
+            letter = c
+        elif not letter.isalnum() or unicodedata.name(letter, "").startswith(_MARKS_ARE_ACCENTS):
+            continue
+        if c not in drop:
+            kept.append(c)
+    return "".join(kept)
+
+
+def _words(text: str) -> str:
+    """The text with everything between words as blanks; a mark belongs to the word of its letter."""
+    if text.isascii():
+        return _NOT_A_WORD.sub(" ", text)
+    return " ".join("".join(c if c.isalnum() or _is_mark(c) else " " for c in text).split())
+
+
+def _is_mark(c: str) -> bool:
+    return c > "\u02ff" and unicodedata.category(c)[0] == "M"
 
 
 class _Hosts(NamedTuple):
