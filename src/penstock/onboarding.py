@@ -99,6 +99,12 @@ async def keep_apart(ctx: Context) -> None:
             await execute(db, SQL["go_live"])
 
 
+async def is_rehearsed(ctx: Context) -> bool:
+    """Whether a town answered in this database, so that what it holds is invented."""
+    async with ctx.db.owner() as db:
+        return bool(await rows(db, SQL["in_a_town"]))
+
+
 async def real_tenants(ctx: Context) -> list[str]:
     """Slugs of who has a profile of its own, or could reach people before."""
     async with ctx.db.owner() as db:

@@ -60,6 +60,8 @@ def test_up_serves_and_works_until_one_signal_stops_all_of_it(
         api = re.search(r"http\S+:\d+", line_with(process.stdout, "API", tmp_path))
         assert town and api
         line_with(process.stdout, "worker", tmp_path)
+        (word,) = tmp_path.glob("town-*.json")  # where commands find the town
+        assert json.loads(word.read_text())["http_url"] == town[0]
         answer = httpx.get(f"{api[0]}/readyz", timeout=30)
         assert answer.json() == {"status": "ok", "reason": None}
         assert httpx.get(f"{town[0]}/town/next", timeout=30).status_code == 200
@@ -70,6 +72,7 @@ def test_up_serves_and_works_until_one_signal_stops_all_of_it(
         assert process.wait(timeout=PATIENCE_S) == 0
         _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
         assert alive == []
+        assert not word.exists()
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{api[0]}/healthz")
 

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
-from penstock.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PenstockError
+from penstock.core.errors import InvalidInput, NotFound, PenstockError
 
 P = ParamSpec("P")
 
@@ -32,12 +32,17 @@ talk = Console(stderr=True)
 
 
 class Code(IntEnum):
-    """What a script can rely on."""
+    """What a script can rely on: at 2 the command is wrong, at 1 it is right but the world does not let it happen."""
 
     OK = 0
     FAILED = 1
     BAD_INPUT = 2
     ATTENTION = 3
+
+
+def code_of(error: PenstockError) -> Code:
+    """2 for what was typed wrong or names what is not there; 1 for all else: a clash, no right, no key, a vendor."""
+    return Code.BAD_INPUT if isinstance(error, InvalidInput | NotFound) else Code.FAILED
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")]
@@ -55,10 +60,8 @@ def command(work: Callable[P, Awaitable[None] | None]) -> Callable[P, None]:
             result = work(*args, **kwargs)
             if result is not None:
                 asyncio.run(_awaited(result))
-        except (InvalidInput, NotFound) as error:
-            raise fail(str(error), Code.BAD_INPUT) from error
-        except (Conflict, NotAllowed, PenstockError) as error:
-            raise fail(str(error), Code.FAILED) from error
+        except PenstockError as error:
+            raise fail(str(error), code_of(error)) from error
         except (DBAPIError, psycopg.Error, httpx.HTTPError, OSError, ValueError) as error:
             raise fail(_outside(error), Code.FAILED) from error
         except (KeyboardInterrupt, asyncio.CancelledError) as stop:

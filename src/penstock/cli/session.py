@@ -10,6 +10,7 @@ from typing import Literal
 import psycopg
 
 from penstock import assembly, demo, onboarding
+from penstock.cli import nearby
 from penstock.core import embedded
 from penstock.core.context import Context
 from penstock.core.errors import NotConfigured, NotFound
@@ -47,6 +48,7 @@ async def session() -> AsyncIterator[Context]:
     """
     settings = quiet(load_settings())
     if of_demo.get():
+        settings = nearby.closed(settings)
         with _demo_database(settings) as (settings, url):
             async with assembly.context(settings, url) as ctx:
                 yield ctx
@@ -56,7 +58,7 @@ async def session() -> AsyncIterator[Context]:
         async with assembly.context(settings, url) as ctx:
             await ensure_tenant(ctx)
             await onboarding.keep_apart(ctx)
-            yield ctx
+            yield await nearby.in_its_town(ctx, url)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from penstock import assembly, demo, onboarding, worker
+from penstock.cli import nearby
 from penstock.cli.session import ensure_tenant
 from penstock.core.context import Context
 from penstock.core.errors import Conflict
@@ -47,8 +48,9 @@ async def up(settings: Settings, *, pace: float, seed: int, say: Callable[[str],
                 await _open(ctx, base, town)
                 say(f"API      {base}/docs")
                 stop = _signalled()  # from here on a signal stops it in order
-                say("worker   at work; Ctrl-C stops everything")
-                await _until_stopped(ctx, listening, stop)
+                with nearby.told(settings, url, town):
+                    say("worker   at work; Ctrl-C stops everything")
+                    await _until_stopped(ctx, listening, stop)
 
 
 def _listen(host: str, port: int) -> socket.socket:

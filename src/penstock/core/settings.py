@@ -177,6 +177,7 @@ class Net(_Group):
     connect_to: str = ""  # host:port from which every page is fetched, whatever its name
     dns_url: str = ""  # name look-ups over HTTP instead of the system's resolver
     smtp_to: str = ""  # host:port at which every domain's mail server is reached
+    closed: bool = False  # ask nobody outside who needs no key: portals, geocoder, pictures, pages
     user_agent: str = "penstock/1.0 (+https://github.com/penstock)"
     page_seconds: float = Field(default=20.0, gt=0)
     page_bytes: int = Field(default=3_000_000, ge=10_000)

@@ -25,7 +25,7 @@ from penstock.permits.records import FIRST_DAY, Read, read
 from penstock.permits.sources import Socrata, SourceMap, named_sources
 from penstock.permits.staging import Tally
 from penstock.permits.store import Progress, merge, silent
-from penstock.providers import Account
+from penstock.providers import Account, may_be_asked
 from penstock.providers.permits import REGISTRY, PermitPortal, Row
 
 SQL: Final = load(__package__)
@@ -87,7 +87,7 @@ async def pull(
     """Read what a followed portal has published; `since`: from that day on, and follow it if it is not followed yet.
 
     Raises NotFound where it is not followed, Conflict where another run is at it, and ProviderError: what was read
-    until then is kept, and the next run goes on from there.
+    until then is kept, and the next run goes on from there. A page that met another writer is stored anew.
     """
     named = portal_source(source)
     assert named.socrata is not None
@@ -99,8 +99,8 @@ async def pull(
         run = _Run(ctx, org_id, named, named.socrata)
         try:
             await run.read(start, progress)
-        except ProviderError as error:
-            await _note(ctx, org_id, source, f"failed after {run.total.read} rows: {error}", well=False)
+        except Exception as error:
+            await _note(ctx, org_id, source, f"failed after {run.total.read} rows: {_said(error)}", well=False)
             raise
         total = run.total
         said = f"{total.read} rows: {total.new} new, {total.changed} changed, {total.refused} refused"
@@ -127,11 +127,18 @@ async def pull_followed(ctx: Context, org_id: int, slot: datetime) -> dict[str, 
             done[name] = (await pull(ctx, org_id, name)).read
         except Conflict:
             log.info("another run reads the portal", source=name)
-        except PenstockError as error:
-            failed.append(f"{name}: {error}")
+        except Exception as error:  # whatever befalls one portal, the next is read
+            if not isinstance(error, PenstockError):
+                log.exception("portal not read", source=name)
+            failed.append(f"{name}: {_said(error)}")
     if failed:
         raise ProviderError("; ".join(failed))
     return done
+
+
+def _said(error: Exception) -> str:
+    """What is stored of an error: our own words, and of others only the kind, for their words may hold values."""
+    return str(error) if isinstance(error, PenstockError) else type(error).__name__
 
 
 class _Run:
@@ -170,11 +177,14 @@ class _Run:
         # Cleaning takes half a second a page: beside it other work of this process goes on.
         reads = await asyncio.to_thread(read, enumerate(page, start=first), self._source, today)
         up_to = _newest_day(page, reads, self._socrata.dated)
-        async with self._ctx.db.tenant(self._org_id) as db:
+
+        async def kept(db: AsyncConnection) -> tuple[UUID, Tally]:
             upload_id = self._upload_id or await self._open(db)
             tally = await merge(db, self._org_id, self._ctx.sealer, self._source.name, reads, upload_id)
             await execute(db, SQL["page_read"], source=self._source.name, read_up_to=up_to, read=tally.read)
-        self._upload_id = upload_id
+            return upload_id, tally
+
+        self._upload_id, tally = await self._ctx.db.again(self._org_id, kept)
         for name in ("read", "new", "changed", "unchanged", "repeated", "refused"):
             setattr(self.total, name, getattr(self.total, name) + getattr(tally, name))
 
@@ -187,6 +197,7 @@ class _Run:
 
 def _account(ctx: Context) -> Account:
     """How portals are reached: each has its own host, unless the settings name one for all. No token is needed."""
+    may_be_asked(ctx.settings, "the portal")
     vendor = ctx.settings.vendors.socrata
     base = f"{vendor.base_url.rstrip('/')}/{{domain}}" if vendor.base_url else "https://{domain}"
     return Account(base, vendor.key.get_secret_value(), vendor.timeout_s)

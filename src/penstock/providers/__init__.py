@@ -52,10 +52,21 @@ def account(settings: Settings, vendor: str, *, capability: str = "") -> Account
     A vendor with several hosts names the others after the capability: `melissa.email_base_url`.
     """
     group = getattr(settings.vendors, vendor, None)
+    if not isinstance(group, Vendor) or not group.key.get_secret_value():
+        may_be_asked(settings, vendor)
     if not isinstance(group, Vendor) or not group.connected:
         raise NotConfigured(f"{vendor} has no key", fix=f"set PENSTOCK_VENDORS__{vendor.upper()}__KEY")
     base_url = getattr(group, f"{capability}_base_url", "") or group.base_url
     return Account(base_url=base_url, key=group.key.get_secret_value(), timeout_s=group.timeout_s)
+
+
+def may_be_asked(settings: Settings, whom: str) -> None:
+    """Raises NotConfigured where nobody outside may be asked: in a town's database while the town does not run."""
+    if settings.net.closed:
+        raise NotConfigured(
+            f"{whom} is played by a town here, and it does not run",
+            fix="run: penstock demo" if settings.environment == "demo" else "leave penstock up running beside this",
+        )
 
 
 def requests_per_s(settings: Settings, vendor: str) -> float:

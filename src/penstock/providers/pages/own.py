@@ -19,7 +19,7 @@ from penstock.core import clock
 from penstock.core.errors import ProviderBusy
 from penstock.core.http import retry_after_s
 from penstock.core.settings import Settings
-from penstock.providers import Reply
+from penstock.providers import Reply, may_be_asked
 from penstock.providers.pages import body, lookup
 from penstock.providers.pages.addresses import Target, one_of, target_of
 from penstock.providers.pages.lookup import Resolver
@@ -247,6 +247,7 @@ _made: WeakKeyDictionary[httpx.AsyncClient, Own] = WeakKeyDictionary()
 
 def make(client: httpx.AsyncClient, settings: Settings, operation: str) -> Own:
     """The reader of a process (of its shared client), made once: so it knows the hosts it has visited."""
+    may_be_asked(settings, "the web")
     net = settings.net
     if client not in _made:
         _made[client] = Own(
