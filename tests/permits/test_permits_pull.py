@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from ground import START
 from penstock import permits, sweep
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows, scalar
-from penstock.core.errors import Conflict, InvalidInput, NotFound, ProviderBusy, ProviderRefused
+from penstock.core.errors import Conflict, InvalidInput, NotFound, ProviderBusy, ProviderError, ProviderRefused
 from penstock.core.http import make_client
 from penstock.permits import pulling
 from penstock.providers.permits import socrata
@@ -207,6 +208,46 @@ async def test_the_timetable_reads_what_is_followed_and_one_that_fails_holds_no_
     (run,) = await stored(reader, "select state, result from app.timetable_runs where job = 'pull_permits'")
     assert (run["state"], list(run["result"])) == ("done", ["austin"])  # Seattle had its turn
     assert portals.pages > pages
+
+
+class Deadlock(Exception):
+    """What the driver raises where the server broke a ring of locks."""
+
+    sqlstate = "40P01"
+
+
+def merge_that_fails(monkeypatch: pytest.MonkeyPatch, source: str, failures: list[Exception]) -> None:
+    """Let storing pages of a source fail with these, one after the other."""
+    own = pulling.merge
+
+    async def merge(db: Any, org_id: int, sealer: Any, name: str, *rest: Any) -> Any:
+        if name == source and failures:
+            raise failures.pop(0)
+        return await own(db, org_id, sealer, name, *rest)
+
+    monkeypatch.setattr(pulling, "merge", merge)
+
+
+async def test_a_page_that_met_another_writer_is_stored_anew(reader: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    merge_that_fails(monkeypatch, "austin", [OperationalError("insert", {}, Deadlock()) for _ in range(3)])
+    done = await permits.pull(reader, 1, "austin", since=OCTOBER)
+    shown = await published(reader)
+    (upload,) = await stored(reader, "select rows_read from app.uploads")
+    assert done.read == len(shown) == upload["rows_read"]
+
+
+async def test_whatever_befalls_one_portal_the_next_is_read_and_only_the_kind_of_error_is_kept(
+    reader: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("austin", "seattle"):
+        await permits.follow(reader, 1, name, since=date(2026, 11, 1))
+    merge_that_fails(monkeypatch, "austin", [KeyError("12 Elm Street")])
+    with pytest.raises(ProviderError, match=r"^austin: KeyError$"):
+        await pulling.pull_followed(reader, 1, START)
+    told = await stored(reader, "select last_pulled_at, last_outcome from app.permit_sources order by source")
+    assert (told[0]["last_pulled_at"], told[0]["last_outcome"]) == (None, "failed after 0 rows: KeyError")
+    assert told[1]["last_pulled_at"] is not None
+    assert list(await pulling.pull_followed(reader, 1, START)) == ["austin"]
 
 
 async def test_what_cannot_be_followed_is_said(reader: Context) -> None:

@@ -19,7 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
-from penstock.core.errors import Conflict, InvalidInput, NotFound, PenstockError, ProviderError, ProviderRefused
+from penstock.core.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PenstockError,
+    ProviderError,
+    ProviderRefused,
+    reason_of,
+)
 from penstock.core.sqlfile import load
 from penstock.permits.records import FIRST_DAY, Read, read
 from penstock.permits.sources import Socrata, SourceMap, named_sources
@@ -100,7 +108,7 @@ async def pull(
         try:
             await run.read(start, progress)
         except Exception as error:
-            await _note(ctx, org_id, source, f"failed after {run.total.read} rows: {_said(error)}", well=False)
+            await _note(ctx, org_id, source, f"failed after {run.total.read} rows: {reason_of(error)}", well=False)
             raise
         total = run.total
         said = f"{total.read} rows: {total.new} new, {total.changed} changed, {total.refused} refused"
@@ -130,15 +138,10 @@ async def pull_followed(ctx: Context, org_id: int, slot: datetime) -> dict[str, 
         except Exception as error:  # whatever befalls one portal, the next is read
             if not isinstance(error, PenstockError):
                 log.exception("portal not read", source=name)
-            failed.append(f"{name}: {_said(error)}")
+            failed.append(f"{name}: {reason_of(error)}")
     if failed:
         raise ProviderError("; ".join(failed))
     return done
-
-
-def _said(error: Exception) -> str:
-    """What is stored of an error: our own words, and of others only the kind, for their words may hold values."""
-    return str(error) if isinstance(error, PenstockError) else type(error).__name__
 
 
 class _Run:
