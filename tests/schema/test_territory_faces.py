@@ -12,9 +12,13 @@ from sqlalchemy import text
 from factories import make_lead
 from ground import BROKER_ID, shared_data
 from penstock.core.context import Context
-from penstock.core.db import rows
+from penstock.core.db import execute, rows, scalar
 
 SOURCES = Path(__file__).parents[2] / "src" / "penstock"
+CALL = text(
+    "insert into app.vendor_calls (org_id, vendor, operation, request_hash, window_start, price_cents, cost_cents,"
+    " stage, lead_id) values (1, 'test', :stage, :stage, '2026-11-30', :cents, :cents, :stage, :lead)"
+)
 MODEL = re.compile(r"^#### (\w+)\n.*?```sql\n(.*?)```", re.DOTALL | re.MULTILINE)
 
 
@@ -89,6 +93,16 @@ async def test_every_view_can_be_read(ctx: Context, role: str) -> None:
         counts = {name: len(await rows(db, text(f"select * from {name}"))) for name in names}
     assert counts["territory.leads"] == (1 if role == "admin" else 0)
     assert counts["territory.users"] == 1
+
+
+async def test_enriching_the_contact_of_a_lead_costs_neither_its_pictures_nor_its_calls(ctx: Context) -> None:
+    lead = await make_lead(ctx)
+    spent = {"intake": 1, "imagery": 2, "scrape": 4, "enrichment": 800, "verification": 1600, "voice": 32}
+    async with ctx.db.tenant(1) as db:
+        for stage, cents in spent.items():
+            await execute(db, CALL, stage=stage, cents=cents, lead=lead)
+        told = await scalar(db, text("select contact_enrichment_cost from territory.leads"))
+    assert told == 24.0
 
 
 async def names_of(ctx: Context) -> list[str]:

@@ -36,7 +36,7 @@ select l.org_id, l.id, l.playbook, l.assigned_broker_id as user_id, l.area_scan_
        cast(l.lead_score as double precision) as lead_score, l.priority, case when ps.fresh then 'good_condition' when l.lead_score >= 90 then 'immediate' when l.lead_score >= 80 then 'urgent' when l.lead_score >= 60 then 'plan_ahead' else 'good_condition' end as replacement_urgency,
        seen.indicators as damage_indicators, coalesce(c.full_name, nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company) as homeowner_name, em.best as homeowner_email, ph.best as homeowner_phone,
        em.best as homeowner_email_hash, ph.best as homeowner_phone_hash, em.best as homeowner_email_encrypted, ph.best as homeowner_phone_encrypted, coalesce(em.best, ph.best) is not null as contact_enriched,
-       cast((select coalesce(sum(v.cost_cents), 0) / 100 from app.vendor_calls v where v.org_id = l.org_id and v.lead_id = l.id) as double precision) as contact_enrichment_cost,
+       cast((select coalesce(sum(v.cost_cents), 0) / 100 from app.vendor_calls v where v.org_id = l.org_id and v.lead_id = l.id and v.stage in ('enrichment', 'verification')) as double precision) as contact_enrichment_cost,
        off.at is not null as voice_opt_out, off.reason as voice_opt_out_reason, coalesce(off.at, l.consented_at) as voice_consent_updated_at, calls.last_at as last_voice_contacted,
        cast(p.property_value as bigint) as property_value, p.year_built, p.land_use as property_type, cast(extract(year from app.now()) - extract(year from p.last_sale_date) as int) as length_of_residence,
        territory.lead_status(l.sales_stage) as status, coalesce((select jsonb_agg(t.tag order by t.tag) from app.lead_tags t where t.org_id = l.org_id and t.lead_id = l.id), '[]') as tags,
