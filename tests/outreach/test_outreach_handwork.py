@@ -21,6 +21,7 @@ from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.outreach import campaigns, letters, stop_sequence, worklist
 from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump
+from penstock.signals.tasks import pump as read_signals
 
 PHONE = "+14045550123"
 
@@ -284,6 +285,41 @@ async def test_who_says_on_the_phone_to_be_left_alone_is_left_alone(sender: Cont
     assert row["campaign_status"] == "unsubscribed"
     bars = await sql(sender, "select reason from app.suppressions where contact_id = :c", c=contact)
     assert bars == [{"reason": "SUPP_OPT_OUT"}]
+
+
+PAUSED = "update app.campaigns set is_active = {} where playbook = 'renewals'"
+SIGNAL = "insert into app.signals (company_id, contact_id, reason) select company_id, contact_id, 'news' from app.leads"
+
+
+@pytest.mark.parametrize(
+    ("then", "waits_for", "again"),
+    [
+        (PAUSED.format("false"), "campaign paused", PAUSED.format("true")),
+        (SIGNAL, "news of the person", "update app.signals set processed_at = app.now(), outcome = 'none'"),
+        ("update company.company_slot set contact_id = null", "news of the person", None),
+    ],
+)
+async def test_a_task_waits_as_an_email_of_its_sequence_would(
+    sender: Context, then: str, waits_for: str, again: str | None
+) -> None:
+    await fed(sender)
+    await run_until(sender, clock.now() + timedelta(days=1, hours=1))
+    (task,) = await tasks(sender, "open")
+    await change(sender, then)
+    assert await tasks(sender, "open") == []
+    (listed,) = await tasks(sender)
+    async with sender.db.tenant(1) as db:
+        shown = await worklist.show(sender, db, 1, task["id"])
+    assert (listed["state"], listed["waits_for"], shown.row["waits_for"]) == ("open", waits_for, waits_for)
+    assert await do(sender, task["id"]) == worklist.Done(task["id"], False, None, waits_for)
+    assert await sql(sender, "select 1 from app.message_log where channel = 'linkedin'") == []
+    if again is None:
+        await read_signals(sender, 1)
+        assert [row["state"] for row in await tasks(sender)] == ["withdrawn"]
+    else:
+        await change(sender, again)
+        assert [row["id"] for row in await tasks(sender, "open")] == [task["id"]]
+        assert (await do(sender, task["id"])).done
 
 
 async def test_words_that_break_a_rule_are_held_until_they_are_mended(sender: Context) -> None:

@@ -187,9 +187,10 @@ async def tasks(
         print_json([dict(row) for row in found])
         return
     lines = [
-        (row["id"], f"{row['due_at']:%Y-%m-%d %H:%M}", row["channel"], row["subject"], row["state"], row["reason"])
+        (row["id"], f"{row['due_at']:%Y-%m-%d %H:%M}", row["channel"], row["subject"],
+         "waits" if row["waits_for"] else row["state"], row["waits_for"] or row["reason"])
         for row in found
-    ]
+    ]  # fmt: skip
     answers.print(table("Tasks (UTC)", ["id", "due", "channel", "what", "state", "reason"], lines, right=["id"]))
 
 
@@ -212,7 +213,9 @@ async def show_task(task: TaskId, json: Json = False) -> None:
     answers.print(f"[bold]{escape(found.row['subject'] or '')}[/] ({found.row['state']})")
     answers.print(escape(found.phone or found.row["profile_url"] or ""))
     answers.print(escape(found.text))
-    if decision is not None:
+    if waits := found.row["waits_for"]:
+        answers.print(f"Not now: it waits ({waits})")
+    elif decision is not None:
         answers.print("You may do this now." if decision.allowed else f"Not now: {', '.join(decision.reasons)}")
 
 
@@ -226,7 +229,9 @@ async def done(
     """You are about to send or dial: the gate is asked once more. Exit code 3: do not."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         result = await worklist.done(ctx, db, ctx.settings.org_id, task, actor="cli", note=note)
-    if not result.done:
+    if result.waits_for is not None:
+        raise fail(f"task {task} waits: {result.waits_for}", Code.ATTENTION)
+    if result.decision is not None and not result.done:
         when = result.decision.next_permitted_at
         until = f", from {when:%Y-%m-%d %H:%M} UTC on" if when else f": {result.decision.cure or 'no way around'}"
         raise fail(f"the gate says no ({', '.join(result.decision.reasons)}){until}", Code.ATTENTION)

@@ -117,7 +117,7 @@ class PeopleChanged(BaseModel):
 
 
 class TaskLine(BaseModel):
-    """A task in the list."""
+    """A task in the list. `waits_for`: it is not to be done now, as an email of its sequence would not go."""
 
     id: int
     lead_id: UUID
@@ -136,6 +136,7 @@ class TaskLine(BaseModel):
     closed_at: datetime | None
     closed_by: str | None
     reason: str | None
+    waits_for: str | None
 
 
 class TaskShown(TaskLine):
@@ -263,7 +264,7 @@ def _shown(task: worklist.Task) -> TaskShown:
         **task.row,
         text=task.text,
         phone=task.phone,
-        may_now=decision.allowed if decision is not None else None,
+        may_now=decision.allowed and task.row["waits_for"] is None if decision is not None else None,
         reasons=list(decision.reasons) if decision is not None else [],
         next_permitted_at=decision.next_permitted_at if decision is not None else None,
     )
@@ -275,7 +276,9 @@ async def do_task(task_id: Number, done: TaskDone, caller: Writer) -> dict[str, 
     await worklist.seen(caller.db, task_id)
     async with caller.ctx.db.tenant(caller.org_id) as db:  # committed before the answer, a refusal too: it is proof
         result = await worklist.done(caller.ctx, db, caller.org_id, task_id, actor=caller.who.actor, note=done.note)
-    if not result.done:
+    if result.waits_for is not None:
+        raise Conflict(f"The task waits: {result.waits_for}.", fix="do it when it is in the list of open tasks again")
+    if result.decision is not None and not result.done:
         when = result.decision.next_permitted_at
         raise Conflict(
             f"The gate says no: {result.decision.reason}.",

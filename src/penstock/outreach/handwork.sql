@@ -17,21 +17,22 @@ on conflict (org_id, enrollment_id, step) do nothing
 returning id;
 
 -- name: listing
--- The tasks that the asker may see, the ones that are due longest first.
-select t.id, t.lead_id, t.contact_id, t.campaign_id, t.channel, t.subject, t.state, t.step, t.due_at, t.created_at, t.closed_at, t.closed_by, t.reason,
+-- The tasks that the asker may see, the ones that are due longest first. Of the open ones those that are somebody's to do: what waits is shown where every state is.
+select t.id, t.lead_id, t.contact_id, t.campaign_id, t.channel, t.subject, t.state, t.step, t.due_at, t.created_at, t.closed_at, t.closed_by, t.reason, w.waits_for,
        l.playbook, l.assigned_broker_id, c.full_name as person, c.title, co.name as company, k.name as campaign
   from app.tasks t
   join app.leads l on l.org_id = t.org_id and l.id = t.lead_id
   join app.contacts c on c.org_id = t.org_id and c.id = t.contact_id
   left join app.companies co on co.org_id = l.org_id and co.id = l.company_id
   left join app.campaigns k on k.org_id = t.org_id and k.id = t.campaign_id
- where (cast(:state as text) is null or t.state = :state) and (cast(:channel as text) is null or t.channel = :channel)
+  left join app.waiting_tasks w on w.org_id = t.org_id and w.task_id = t.id
+ where (cast(:state as text) is null or (t.state = :state and w.waits_for is null)) and (cast(:channel as text) is null or t.channel = :channel)
    and (cast(:campaign_id as bigint) is null or t.campaign_id = cast(:campaign_id as bigint)) and (cast(:lead_id as uuid) is null or t.lead_id = cast(:lead_id as uuid))
    and (cast(:due_before as timestamptz) is null or t.due_at <= cast(:due_before as timestamptz))
  order by t.due_at, t.id limit cast(:limit as int);
 
 -- name: task
-select t.id, t.lead_id, t.contact_id, t.enrollment_id, t.campaign_id, t.channel, t.subject, t.body_sealed, t.state, t.step, t.due_at, t.created_at, t.closed_at, t.closed_by, t.reason,
+select t.id, t.lead_id, t.contact_id, t.enrollment_id, t.campaign_id, t.channel, t.subject, t.body_sealed, t.state, t.step, t.due_at, t.created_at, t.closed_at, t.closed_by, t.reason, w.waits_for,
        e.persona, g.url as profile_url, c.full_name as person, c.title, co.name as company, k.name as campaign, l.playbook, l.assigned_broker_id
   from app.tasks t
   join app.leads l on l.org_id = t.org_id and l.id = t.lead_id
@@ -40,6 +41,7 @@ select t.id, t.lead_id, t.contact_id, t.enrollment_id, t.campaign_id, t.channel,
   left join app.campaigns k on k.org_id = t.org_id and k.id = t.campaign_id
   left join app.enrollments e on e.org_id = t.org_id and e.id = t.enrollment_id
   left join app.pages g on g.org_id = t.org_id and g.contact_id = t.contact_id and g.url_type = 'profile'
+  left join app.waiting_tasks w on w.org_id = t.org_id and w.task_id = t.id
  where t.id = cast(:id as bigint);
 
 -- name: hold_enrollment

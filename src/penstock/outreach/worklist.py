@@ -34,11 +34,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """Whether the task was done; if the gate said no, nothing was, and `decision` says why and when it may be."""
+    """Whether the task was done. If the gate said no, nothing was, and `decision` says why and when it may be; if the
+    sequence waits, the gate was not asked, and `waits_for` says for what."""
 
     task_id: int
     done: bool
-    decision: Decision
+    decision: Decision | None
+    waits_for: str | None = None
 
 
 async def listing(
@@ -51,7 +53,8 @@ async def listing(
     due_before: datetime | None = None,
     limit: int = 200,
 ) -> list[RowMapping]:
-    """The tasks that the transaction may see, the ones due longest first; `state` None: in every state."""
+    """The tasks that the transaction may see, the ones due longest first; `state` None: in every state, and also those
+    that wait, as an email of their sequence would (`waits_for`)."""
     return await rows(
         db,
         TASKS["listing"],
@@ -92,6 +95,8 @@ async def done(
     row = await _open(db, org_id, task_id)
     if row["channel"] not in GATE:
         raise InvalidInput(f"a task on {row['channel']} cannot be put to the gate", fix="skip it")
+    if row["waits_for"] is not None:
+        return Done(task_id, False, None, row["waits_for"])
     words, _ = await _words(ctx, db, org_id, row)
     asked = request_for(org_id, row["lead_id"], row["campaign_id"], row["channel"], words)
     (made,) = await compliance.reserve_many(ctx, db, org_id, [compliance.Wanted(asked, f"task:{task_id}")])

@@ -1,15 +1,39 @@
+create view app.leads_in_question with (security_invoker = true) as
+select l.org_id, l.id as lead_id
+  from app.signals s join app.leads l on l.org_id = s.org_id and l.company_id = s.company_id and l.contact_id = s.contact_id
+ where s.processed_at is null
+union all
+select l.org_id, l.id
+  from app.company_facts f join app.leads l on l.org_id = f.org_id and l.company_id = f.company_id and to_jsonb(l.contact_id) = f.value -> 'before' -> 'contact_id'
+ where f.kind = 'slot_set' and f.source = 'hand' and f.read_at is null
+union all
+select l.org_id, l.id
+  from app.message_log m join app.leads l on l.org_id = m.org_id and l.contact_id = m.contact_id
+ where m.direction = 'inbound' and m.intent is null;
+comment on view app.leads_in_question is 'Leads of whom a signal tells that nothing has acted on, or whom a hand has just taken out of a slot, until stage signals has looked; and who answered, by what somebody logged by hand, until stage replies has.';
+grant select on app.leads_in_question to authenticated;
 create view app.outreach_due with (security_invoker = true) as
 select e.org_id, e.id as enrollment_id, e.lead_id, e.campaign_id, e.contact_point_id, e.persona, e.current_step, e.next_execution_at
   from app.enrollments e
  where e.state in ('active', 'paused') and e.next_execution_at <= app.now()
    and not exists (select 1 from app.on_hold h where h.org_id = e.org_id and h.stage = 'outreach' and h.item = e.id::text)
-   and not exists (select 1 from app.leads l join app.signals s on s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.processed_at is null
-                    where l.org_id = e.org_id and l.id = e.lead_id)
-   and not exists (select 1 from app.leads l join app.company_facts f on f.org_id = l.org_id and f.company_id = l.company_id and f.kind = 'slot_set' and f.source = 'hand' and f.read_at is null
-                    where l.org_id = e.org_id and l.id = e.lead_id and f.value -> 'before' -> 'contact_id' = to_jsonb(l.contact_id))
-   and not exists (select 1 from app.leads l join app.message_log m on m.org_id = l.org_id and m.contact_id = l.contact_id and m.direction = 'inbound' and m.intent is null
-                    where l.org_id = e.org_id and l.id = e.lead_id);
-comment on view app.outreach_due is 'Enrollments whose next step may be tried. Of whom a signal tells that nothing has acted on, or whom a hand has just taken out of a slot, waits until stage signals has looked; who answered, by what somebody logged by hand, until stage replies has.';
+   and not exists (select 1 from app.leads_in_question q where q.org_id = e.org_id and q.lead_id = e.lead_id);
+comment on view app.outreach_due is 'Enrollments whose next step may be tried. A lead in question waits.';
+create view app.waiting_tasks with (security_invoker = true) as
+select w.org_id, w.task_id, w.waits_for
+  from (select t.org_id, t.id as task_id,
+               case when not k.is_active then 'campaign paused'
+                    when exists (select 1 from app.leads_in_question q where q.org_id = t.org_id and q.lead_id = t.lead_id) then 'news of the person'
+                    when l.company_id is not null and cardinality(k.targets) > 0
+                         and not exists (select 1 from app.company_slots s where s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.role_code = any(k.targets))
+                      then 'no slot of the campaign' end as waits_for
+          from app.tasks t
+          join app.leads l on l.org_id = t.org_id and l.id = t.lead_id
+          left join app.campaigns k on k.org_id = t.org_id and k.id = t.campaign_id
+         where t.state = 'open' and t.channel <> 'follow_up') w
+ where w.waits_for is not null;
+comment on view app.waiting_tasks is 'Steps that a person does and that wait as an email to them would, by what they wait for.';
+grant select on app.waiting_tasks to authenticated;
 -- At companies only the primary address counts, and only green is good, and yellow where the campaign takes it. What a vendor sold of a household was checked before it came in line.
 create view app.enrolled_addresses with (security_invoker = true) as
 select e.org_id, e.id as enrollment_id, e.contact_point_id,
