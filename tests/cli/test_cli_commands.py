@@ -200,6 +200,17 @@ def test_production_asks_for_a_tenant_and_a_key(penstock: Run, monkeypatch: pyte
     penstock(*org, expect=1)
 
 
+def test_a_number_of_nobody_makes_no_tenant(penstock: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_ORG_ID", "2")
+    for _ in ("an empty database", "one with a tenant"):
+        refused = penstock("key", "add", "other", "--scope", "admin", expect=1)
+        assert "There is no tenant 2" in refused.stderr and "penstock org add" in refused.stderr
+        assert sql(database, "select 1 from app.orgs where id = 2") == []
+        monkeypatch.setenv("PENSTOCK_ORG_ID", "1")
+        penstock("status")
+        monkeypatch.setenv("PENSTOCK_ORG_ID", "2")
+
+
 def test_run_drains_what_is_due_and_says_when_a_person_is_needed(penstock: Run, database: str) -> None:
     assert json.loads(penstock("run", "scoring", "--json").stdout) == {"done": {"scoring": 0}, "dlq": {}}
     penstock("run", "no-such-stage", expect=2)

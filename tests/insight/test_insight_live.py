@@ -229,6 +229,20 @@ async def test_readings_are_of_their_time(ctx: Context) -> None:
     assert (now.signatures_checked, now.signatures_bad, now.duplicate_uploads) == (2, 1, 1)
 
 
+async def test_what_names_nobodys_key_says_nothing_of_our_keys(ctx: Context) -> None:
+    junk = (
+        "insert into app.signature_checks (org_id, at, route, ok, reason)"
+        " select cast(:org as int), app.now(), 'x', false, :reason from generate_series(1, 100)"
+    )
+    for org, reason in ((1, "unsigned"), (1, "token"), (1, "unknown token"), (None, "UNSUB_UNKNOWN")):
+        await run(ctx, junk, org=org, reason=reason)
+    async with ctx.db.tenant(1) as db:
+        assert alerts.judge(await alerts.read(db)) == {}
+    await run(ctx, junk, org=1, reason="signature")
+    async with ctx.db.tenant(1) as db:
+        assert alerts.judge(await alerts.read(db)).keys() == {"signatures_failing"}
+
+
 @pytest.mark.parametrize(
     ("job", "rule"),
     [

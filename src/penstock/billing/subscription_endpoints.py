@@ -15,7 +15,7 @@ from penstock.billing.subscriptions import SQL
 from penstock.core import clock
 from penstock.core.access import Caller, allow
 from penstock.core.db import execute, rows, scalar
-from penstock.core.edge import Ctx
+from penstock.core.edge import Ctx, why_refused
 from penstock.core.errors import InvalidInput, NotAllowed, NotSignedIn
 from penstock.providers.payments import stripe
 
@@ -37,9 +37,8 @@ async def payment_event(request: Request, ctx: Ctx) -> Response:
     org_id, secret = ctx.settings.org_id, ctx.settings.vendors.stripe.webhook_secret.get_secret_value()
     genuine = stripe.verify(raw, request.headers, secret=secret, at=clock.now())
     async with ctx.db.tenant(org_id) as db:
-        await execute(
-            db, SQL["note_signature"], org_id=org_id, route=ROUTE, ok=genuine, reason=None if genuine else "signature"
-        )
+        reason = None if genuine else why_refused(request, "stripe-signature")
+        await execute(db, SQL["note_signature"], org_id=org_id, route=ROUTE, ok=genuine, reason=reason)
     if not genuine:
         raise NotSignedIn("the signature does not fit, or is older than five minutes")
     event = stripe.parse_event(raw)

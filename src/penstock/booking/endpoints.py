@@ -17,7 +17,7 @@ from penstock.booking.service import SQL
 from penstock.core import clock
 from penstock.core.access import Caller, allow
 from penstock.core.db import execute, one, scalar
-from penstock.core.edge import Ctx
+from penstock.core.edge import Ctx, why_refused
 from penstock.core.errors import InvalidInput, NotFound, NotSignedIn
 from penstock.providers.calendar import calcom
 
@@ -34,9 +34,8 @@ async def calendar_event(request: Request, ctx: Ctx) -> Response:
     org_id, secret = ctx.settings.org_id, ctx.settings.vendors.calcom.webhook_secret.get_secret_value()
     genuine = calcom.verify(raw, request.headers, secret=secret)
     async with ctx.db.tenant(org_id) as db:
-        await execute(
-            db, SQL["note_signature"], org_id=org_id, route=ROUTE, ok=genuine, reason=None if genuine else "signature"
-        )
+        reason = None if genuine else why_refused(request, "x-cal-signature-256")
+        await execute(db, SQL["note_signature"], org_id=org_id, route=ROUTE, ok=genuine, reason=reason)
     if not genuine:
         raise NotSignedIn("the signature does not fit")
     event = calcom.parse_event(raw)

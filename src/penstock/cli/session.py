@@ -84,10 +84,11 @@ def _as_in_demo(settings: Settings, url: str) -> Settings:
 
 
 async def ensure_tenant(ctx: Context) -> None:
-    """Make the local tenant on an empty database. Raises NotConfigured in production."""
+    """Make the local tenant, 1, on an empty database. Raises NotConfigured for another one, and in production."""
     org_id = ctx.settings.org_id
-    if org_id in await ctx.db.org_ids():
+    known = await ctx.db.org_ids()
+    if org_id in known:
         return
-    if ctx.settings.environment == "production":
+    if ctx.settings.environment == "production" or org_id != 1 or known:  # a number typed wrong makes nobody
         raise NotConfigured(f"There is no tenant {org_id}.", fix="make it with: penstock org add --help")
     await onboarding.ensure_org(ctx, org_id, LOCAL)

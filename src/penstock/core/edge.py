@@ -15,3 +15,8 @@ def get_context(request: Request) -> Context:
 
 
 Ctx = Annotated[Context, Depends(get_context)]
+
+
+def why_refused(request: Request, *signatures: str) -> str:
+    """What is kept of a webhook that did not verify: unsigned where it has none of these headers, else signature."""
+    return "signature" if any(name in request.headers for name in signatures) else "unsigned"

@@ -184,8 +184,13 @@ union all select 'leads', campaign_status::text, count(*) from app.leads where m
 union all select 'vendor_cents', vendor, sum(cost_cents)::float from app.vendor_calls group by vendor;
 
 -- name: readings
-select (select count(*) from app.signature_checks where at > app.now() - interval '1 hour') as signatures_checked,
-       (select count(*) from app.signature_checks where at > app.now() - interval '1 hour' and not ok) as signatures_bad,
+-- A request that names nobody's key, and a link or address with a made-up token, says nothing of our keys.
+with signed as (
+  select ok from app.signature_checks
+   where at > app.now() - interval '1 hour' and org_id is not null and coalesce(reason, '') not in ('unsigned', 'token', 'unknown token')
+)
+select (select count(*) from signed) as signatures_checked,
+       (select count(*) from signed where not ok) as signatures_bad,
        (select count(*) from app.dlq) as dlq_depth,
        refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
        feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,

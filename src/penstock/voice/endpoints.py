@@ -14,7 +14,7 @@ from penstock import journey
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, scalar
-from penstock.core.edge import Ctx
+from penstock.core.edge import Ctx, why_refused
 from penstock.core.errors import NotSignedIn
 from penstock.providers.voice import vapi
 from penstock.providers.voice.calls import ServerMessage, ToolAnswer
@@ -34,7 +34,7 @@ async def call_event(request: Request, ctx: Ctx) -> JSONResponse:
     org_id, secret = ctx.settings.org_id, ctx.settings.vendors.vapi.webhook_secret.get_secret_value()
     genuine = vapi.verify(raw, request.headers, secret=secret, at=clock.now())
     async with ctx.db.tenant(org_id) as db:
-        reason = None if genuine else "signature"
+        reason = None if genuine else why_refused(request, "x-signature", "x-vapi-secret")
         await execute(db, SQL["note_signature"], org_id=org_id, route=ROUTE, ok=genuine, reason=reason)
     if not genuine:
         raise NotSignedIn("the signature does not fit")
