@@ -88,7 +88,11 @@ def test_what_cannot_be_done_is_said_before_the_work(penstock: Any, tmp_path: Pa
     assert (
         "the first is of 2024-02-20" in penstock("backtest", "--as-of", "2023-01-01", "--days", "600", expect=2).stderr
     )
-    assert "is not over" in penstock("backtest", "--as-of", "2999-01-01", expect=2).stderr
+    assert "is not over" in penstock("backtest", "--as-of", "9999-12-31", expect=2).stderr
+    between, drawing = "is not between 1950 and today", ("map", "--out", str(tmp_path / "map.svg"), "--as-of")
+    assert between in penstock("backtest", "--as-of", "0001-01-01", expect=2).stderr
+    for day in ("0001-01-01", "1949-12-31", "9999-12-31"):
+        assert between in penstock(*drawing, day, expect=2).stderr
     assert not (tmp_path / "m.svg").exists()
 
 

@@ -16,6 +16,7 @@ from penstock.cli.output import Json, answers, command, escape, money, print_jso
 from penstock.cli.session import session
 from penstock.contagion import backtest_run, map_svg
 from penstock.contagion.charts import lift_chart
+from penstock.contagion.load import check_past
 from penstock.contagion.map_box import read_box
 from penstock.contagion.map_cells import SQL as MAP
 from penstock.contagion.rules import rules_of
@@ -108,7 +109,9 @@ async def draw_map(book: Playbook, out: Path, bbox: str | None, as_of: date | No
     _writable(out, "--out")
     box = read_box(bbox) if bbox else None
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
-        on = as_of or await _today(db, ctx)
+        today = await _today(db, ctx)
+        on = as_of or today
+        check_past(on, today)
         drawn = await map_svg.read_map(
             db, ctx.settings.org_id, book, on=on, past=as_of is not None, box=box, by_cell=by_cell
         )

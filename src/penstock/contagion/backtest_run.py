@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.contagion.backtest import OURS, Comparison, Interval, Report, backtest
-from penstock.contagion.load import EPOCH, Loaded, day_number, load
+from penstock.contagion.load import EPOCH, Loaded, check_past, day_number, load
 from penstock.contagion.parts import by_cell
 from penstock.contagion.rules import Rules, rules_of
 from penstock.core.errors import InvalidInput
@@ -64,9 +64,10 @@ async def prove(
 
     Raises InvalidInput saying what is missing: places, permits before the day, permits of known places after it.
     """
-    rules, until = rules_of(playbook), as_of + timedelta(days=days)
     if as_of >= today:
         raise InvalidInput(f"{as_of} is not over: nobody has asked after it yet", fix="give an earlier --as-of")
+    check_past(as_of, today)
+    rules, until = rules_of(playbook), as_of + timedelta(days=days)
     loaded = await load(db, org_id, playbook, as_of=until)
     _enough(loaded, rules, as_of, until)
     report = backtest(

@@ -16,6 +16,7 @@ from penstock.contagion.rules import Rules, rules_of
 from penstock.contagion.score import unknown_facts
 from penstock.contagion.wire import copy_out
 from penstock.core.db import rows
+from penstock.core.errors import InvalidInput
 from penstock.core.sqlfile import load as load_queries
 from penstock.core.towns import spellings
 from penstock.playbook import Playbook
@@ -24,6 +25,7 @@ SQL = load_queries(__package__)
 BLOCK = 65_536  # rows a COPY brings
 FAR_APART = 30.0  # points between two models' views of one picture, beyond which they do not agree
 EPOCH = date(1970, 1, 1)
+FIRST_DAY = date(1950, 1, 1)  # older than any permit whose work still counts
 Progress = Callable[[str, int], None]  # what is being done, how many places are done
 
 # As the database has them, in the order of the queries.
@@ -143,6 +145,12 @@ def positions(ids: Ints, properties: Rows) -> Ints:
         return np.full(len(ids), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(properties["id"], ids), len(properties) - 1)
     return np.where(properties["id"][at] == ids, at, -1).astype(np.int64)
+
+
+def check_past(day: date, today: date) -> None:
+    """Raises InvalidInput for a day of which nothing can be on record."""
+    if not FIRST_DAY <= day <= today:
+        raise InvalidInput(f"{day} is not between {FIRST_DAY:%Y} and today", fix="give a past day, as 2024-01-01")
 
 
 def day_number(day: date) -> int:
