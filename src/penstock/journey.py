@@ -46,7 +46,8 @@ class Stage:
 
 # How many pumps of a queue a worker runs at once. What vendors, strangers' pages and great areas take minutes or hours
 # for never keeps others waiting; and what people told us (an opt-out has a time limit) waits for none of our own work.
-QUEUES = {"inbound": 2, "default": 4, "slow": 4}
+# What is ours and short has a slot for nearly each of its stages: a list that comes in takes five of them for a while.
+QUEUES = {"inbound": 2, "default": 8, "slow": 4}
 
 STAGES: tuple[Stage, ...] = (
     Stage(

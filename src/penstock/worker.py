@@ -18,6 +18,7 @@ from penstock.onboarding import ensure_playbooks, keep_apart
 from penstock.sweep import resolve, sweep
 
 SWEEP_EVERY_S = 60
+LOOK_EVERY_S = 1.0  # nothing tells a worker that a lock is free again
 GRACE_S = 3.0
 ALIKE: dict[str, Any] = {  # of every worker of the queue
     "install_signal_handlers": False,
@@ -94,7 +95,11 @@ async def work(ctx: Context) -> None:
         tasks = [asyncio.create_task(_sweep_forever(ctx))]
         for name, slots in journey.QUEUES.items():
             working = queue.run_worker_async(
-                queues=[name], concurrency=slots, shutdown_graceful_timeout=GRACE_S, **ALIKE
+                queues=[name],
+                concurrency=slots,
+                fetch_job_polling_interval=LOOK_EVERY_S,
+                shutdown_graceful_timeout=GRACE_S,
+                **ALIKE,
             )
             tasks.append(asyncio.create_task(working))
         try:
