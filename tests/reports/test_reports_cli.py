@@ -56,6 +56,11 @@ def test_reports_are_made_listed_and_written_to_files_with_the_firms_name(pensto
     shown = penstock("report", "show", lead, "--out", str(paper), "--html", str(web)).stdout
     assert "3 re-roofs were permitted within 500 ft" in shown and "84 of 100, HOT" in shown
     assert paper.read_bytes().startswith(b"%PDF") and "Harbor Roofing" in web.read_text()
+    named = tmp_path / "named.HTML"
+    penstock("report", "show", lead, "--out", str(named))
+    assert named.read_text() == web.read_text(), "it is what its name says"
+    refused = penstock("report", "show", lead, "--out", str(tmp_path / "report.doc"), expect=2)
+    assert "end it in .pdf or .html" in refused.output and not (tmp_path / "report.doc").exists()
     made = json.loads(penstock("report", "make", lead, "--json").stdout)
     assert made["id"] == line["id"], "the same facts make no second report"
     penstock("report", "make", expect=2)

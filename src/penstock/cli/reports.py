@@ -52,22 +52,25 @@ async def make(
 @command
 async def show(
     lead: Lead,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.pdf", help="Write it as PDF.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as its name ends: .pdf or .html.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write it as a web page.")] = None,
     json: Json = False,
 ) -> None:
     """What the report of a lead says; as a file of PDF or HTML where one is named."""
     for file in (out, html):
         writable(file)
+    if out is not None and out.suffix.lower() not in (".pdf", ".html"):
+        raise InvalidInput(f"--out: {out.name} names neither a PDF nor a web page", fix="end it in .pdf or .html")
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         shown = await service.open_report(
             ctx, db, ctx.settings.org_id, await service.of_lead(db, await _lead(ctx, lead))
         )
     assert shown is not None  # withdrawn ones are not found
-    if out is not None:
-        out.write_bytes(await shown.as_pdf())
-    if html is not None:
-        html.write_text(shown.as_html(with_pdf=False), encoding="utf-8")
+    for file in filter(None, (out, html)):
+        if file is out and file.suffix.lower() == ".pdf":
+            file.write_bytes(await shown.as_pdf())
+        else:
+            file.write_text(shown.as_html(with_pdf=False), encoding="utf-8")
     if json:
         print_json({"id": shown.id, "url": shown.links.page, "content": shown.content})
     else:
