@@ -184,6 +184,16 @@ def test_the_leading_reason_reads_as_a_roofer_would_say_it() -> None:
     assert verdict.scoring_version == "v1.1"
 
 
+def test_of_an_age_that_is_not_known_it_is_not_said_that_it_is_the_same() -> None:
+    felt = {"area": 3, "pressure": 3.0, "replaced_year": 1967.0, "installed_year": 1966}
+    for near in ({}, {"block": 3, "since": AS_OF - 200}):
+        first, age, *_ = (reason.sentence for reason in told(one(**felt, **near)).reasons)
+        assert first.endswith(", on buildings of the same years as this one")
+        assert age == "The building is of 1966; when its roof was last done is not known"
+        by_permit = told(one(**felt, **near, by_permit=True)).reasons[0].sentence
+        assert by_permit.endswith(", yours is the same age")
+
+
 def codes(verdict: Verdict) -> set[str]:
     return {reason.code for reason in verdict.reasons}
 

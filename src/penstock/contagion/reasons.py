@@ -94,7 +94,10 @@ class Teller:
         return [self._count(felt, scored, points), *self._further(felt, points)]
 
     def _count(self, felt: Any, scored: Any, points: float) -> Reason:
-        alike = f", {self.words.this} is the same age" if scored["matches"] else ""
+        same = "on buildings of the same years as this one"
+        if not self._guessed(felt, scored):
+            same = f"{self.words.this} is the same age"
+        alike = f", {same}" if scored["matches"] else ""
         if felt["block"]:
             where = f"within {_feet(self.reach.block_ft)} since {self._since(int(felt['since']))}"
             return Reason("CLOSE_BY", f"{self._counted(int(felt['block']))} {where}{alike}", points)
@@ -130,9 +133,13 @@ class Teller:
             return [Reason("FRESH", f"The {part} is new, {how}: nothing is due", 100)]
         if felt["by_permit"]:
             return [Reason("AGE_BY_PERMIT", f"The {part} is {age} years old, by its permit of {year}", points)]
-        if age > 2 * self.weights.due_to_years:
+        if self._guessed(felt, scored):
             return [Reason("AGE_GUESSED", f"The building is of {year}; when its {part} was last done is not known", 1)]
         return [Reason("AGE_OF_BUILDING", f"The {part} is {age} years old if it is the first (built {year})", points)]
+
+    def _guessed(self, felt: Any, scored: Any) -> bool:
+        """Whether only the building's age is known: a part of it that old has surely been done since."""
+        return not felt["by_permit"] and int(scored["age_years"]) > 2 * self.weights.due_to_years
 
     def _title(self, facts: Any) -> list[Reason]:
         found = []
