@@ -34,6 +34,8 @@ async def test_a_file_is_sent_and_its_permits_are_listed(cast: "Cast", client: h
     page = await seen(limit=2)
     assert page + await seen(before=page[-1]["id"]) == whole
     assert await seen(since="2024-05-02") == await seen(work="solar") == await seen(unmatched=True) == []
+    unknown = await client.get("/v1/permits", params={"work": "nonsense"}, headers=as_bea)
+    assert unknown.status_code == 422 and "roof_repair" in unknown.text
     shown = await client.get(f"/v1/permits/{whole[0]['id']}", headers=as_bea)
     assert (shown.json()["apn"], shown.json()["subdivision"]) == ("00100200300", "OAK HILL")
     assert "615-555-0199" not in shown.text + json.dumps(whole)

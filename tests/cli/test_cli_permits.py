@@ -37,6 +37,9 @@ def test_the_commands_take_a_file_show_a_permit_and_follow_a_portal(
     for beyond in (("--limit", "10001"), ("--before", "9" * 30)):
         penstock("list", *beyond, expect=2)
     (one,) = penstock("list", "--work", "reroof", "--since", "2024-01-01", "--json")
+    unknown = penstock("list", "--work", "nonsense", expect=2)
+    assert "'nonsense'" in unknown.output and "use reroof, roof_repair, new_construction" in unknown.output
+    assert penstock("list", "--work", "solar", "--json") == []
     assert penstock("show", str(one["id"]), "--json")["raw"].count("615-555-0199") == 1
     file.write_bytes(sheet(line(Date_Issued="2071-01-01")).getvalue())
     penstock("import", str(file), expect=3)

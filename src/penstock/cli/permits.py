@@ -113,7 +113,7 @@ async def pull(
 @command
 async def list_(
     city: Annotated[str | None, typer.Option(help="Only of that city.")] = None,
-    work: Annotated[str | None, typer.Option(help="Only that kind of work: reroof…")] = None,
+    work: Annotated[str | None, typer.Option(help="Only that kind of work: reroof, solar…")] = None,
     unmatched: Annotated[bool, typer.Option(help="Only those that belong to no place we know.")] = False,
     since: Day = None,
     before: Annotated[

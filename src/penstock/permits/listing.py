@@ -9,9 +9,10 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from penstock.core.db import execute, one, rows
-from penstock.core.errors import NotFound
+from penstock.core.errors import InvalidInput, NotFound
 from penstock.core.sealing import Sealer
 from penstock.core.sqlfile import load
+from penstock.permits.classify import standard
 from penstock.permits.sources import named_sources
 
 SQL: Final = load(__package__)
@@ -31,7 +32,12 @@ class Filters:
 async def listed(
     db: AsyncConnection, wanted: Filters, *, before: int | None = None, limit: int = 100
 ) -> list[RowMapping]:
-    """Permits, newest first, from behind the permit `before` on. Raises NotFound where that is none."""
+    """Permits, newest first, from behind the permit `before` on.
+
+    Raises NotFound where that is none, InvalidInput for a kind of work that is none.
+    """
+    if wanted.work is not None and wanted.work not in (kinds := standard().kinds):
+        raise InvalidInput(f"work: there is no kind {wanted.work[:80]!r}", fix=f"use {', '.join(kinds)}")
     if before is not None:
         await shown(db, before)
     return await rows(
