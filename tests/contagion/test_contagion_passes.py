@@ -314,6 +314,23 @@ async def test_verdicts_tell_the_stored_score_with_its_reasons(ctx: Context, boo
     assert near.data_sources_used == ("permits", "year_built", "title")
 
 
+async def test_what_a_score_was_made_of_is_named_alike_in_a_verdict_and_in_the_view(
+    ctx: Context, book: Playbook
+) -> None:
+    await fill(ctx, [place(id, id, 0) for id in range(1, 33)], [permit(1, 0, 0)])
+    await score_due(ctx, 1, book)
+    await change(ctx, "update app.property_scores set known = (property_id - 1) / 2, by_permit = property_id % 2 = 0")
+    async with ctx.db.tenant(1) as db:
+        told = await verdicts(db, book, 1, list(range(1, 33)))
+        shown = await rows(db, text("select property_id, data_sources_used as used from territory.property_scores"))
+    used = {row["property_id"]: tuple(row["used"]) for row in shown}
+    assert used == {id: verdict.data_sources_used for id, verdict in told.items()}
+    assert (used[31], used[32]) == (
+        ("permits", "year_built", "title", "imagery"),
+        ("permits", "own_permit", "title", "imagery"),
+    )
+
+
 async def test_models_that_disagree_lower_the_confidence(ctx: Context, book: Playbook) -> None:
     await street(ctx)
     for n, (condition, model) in enumerate([(20, "one"), (80, "other")], start=1):

@@ -49,7 +49,7 @@ select s.org_id, s.playbook || ':' || s.property_id as id, s.playbook, s.propert
        coalesce(claude.damage_level, gpt.damage_level) as visible_damage_level, to_jsonb(coalesce(claude.damage_indicators, gpt.damage_indicators)) as damage_indicators, cast(nullif(s.life_left_years, 'NaN') as int) as estimated_remaining_life_years,
        cast(s.total_urgency_score as int) as total_urgency_score, (array['COLD', 'WARM', 'HOT'])[s.tier + 1] as urgency_tier, (array['low', 'medium', 'high'])[s.confidence + 1] as confidence_level,
        (array['leave', 'wait', 'nurture', 'look_first', 'contact'])[s.action + 1] as recommended_action, s.scored_at, s.scored_at as last_updated_at, s.scoring_version,
-       to_jsonb(array_remove(array[case when s.known & 1 > 0 then 'permits' end, case when s.by_permit then 'own permit' when s.known & 2 > 0 then 'assessor' end, case when s.known & 4 > 0 then 'property value' end, case when s.known & 8 > 0 then 'aerial imagery' end], null)) as data_sources_used
+       to_jsonb(array_remove(array[case when s.known & 1 > 0 then 'permits' end, case when s.by_permit then 'own_permit' when s.known & 2 > 0 then 'year_built' end, case when s.known & 4 > 0 then 'title' end, case when s.known & 8 > 0 then 'imagery' end], null)) as data_sources_used
   from app.property_scores s
   join app.properties p on p.org_id = s.org_id and p.id = s.property_id
   join app.orgs o on o.id = s.org_id
