@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from penstock.api import accounts, sign_in
 from penstock.api.app import create_app
+from penstock.api.limits import RateLimiter
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -54,13 +55,16 @@ async def test_a_wrong_password_and_an_unknown_address_look_the_same(
     assert [row["object_id"] for row in refused] == [str(cast.users["Bea"])]
 
 
-async def test_guessing_a_password_is_stopped(cast: Cast, client: httpx.AsyncClient) -> None:
-    codes = [
-        (await token(client, "bea@acme.example", "nonsense")).status_code for _ in range(sign_in.TRIES_PER_MINUTE + 1)
-    ]
-    assert codes == [401] * sign_in.TRIES_PER_MINUTE + [429]
-    assert (await token(client, "bea@acme.example")).status_code == 429, "the right one has to wait as well"
-    assert (await token(client, "carl@acme.example")).status_code == 200, "other accounts have not"
+async def test_guessing_a_password_is_stopped(ctx: Context, cast: Cast) -> None:
+    app = create_app(ctx)
+    app.state.sign_in_limiter = RateLimiter(sign_in.TRIES_PER_MINUTE, seconds=lambda: 0.0)  # however slow we are
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://penstock.test") as client:
+        tries = range(sign_in.TRIES_PER_MINUTE + 1)
+        codes = [(await token(client, "bea@acme.example", "nonsense")).status_code for _ in tries]
+        assert codes == [401] * sign_in.TRIES_PER_MINUTE + [429]
+        assert (await token(client, "bea@acme.example")).status_code == 429, "the right one has to wait as well"
+        assert (await token(client, "carl@acme.example")).status_code == 200, "other accounts have not"
 
 
 async def test_closing_an_account_voids_its_token_at_once(cast: Cast, client: httpx.AsyncClient) -> None:
@@ -232,6 +236,20 @@ async def test_every_number_that_callers_may_send_has_bounds(ctx: Context) -> No
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 look(content["schema"], f"{method} {path}")
     assert unbounded == []
+
+
+async def test_lists_have_the_two_shapes_that_the_reference_names(ctx: Context) -> None:
+    document = create_app(ctx).openapi()
+    paged = set()
+    for path, operations in document["paths"].items():
+        answer = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        schema = answer.get("application/json", {}).get("schema", {})
+        schema = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+        if "next" in schema.get("properties", {}):
+            paged.add(path)
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text("utf-8")
+    (said,) = re.findall(r"^.*answer `\{\"items\": \[…\], \"next\".*$", page, re.MULTILINE)
+    assert paged == set(re.findall(r"`GET (/\S+)`", said))
 
 
 def test_a_new_signing_secret_is_one_that_standard_webhooks_takes() -> None:

@@ -123,6 +123,16 @@ def test_a_workbook_that_is_none_is_refused_with_what_to_do(data: bytes, says: s
     assert str(error.value).endswith((".", "data."))
 
 
+def test_a_workbook_without_one_of_its_parts_names_the_sheet_and_what_to_do() -> None:
+    whole, out = zipfile.ZipFile(io.BytesIO(xlsx({"Staff": [["a", "b"], [1, 2]]}))), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in whole.namelist():
+            if "worksheets/sheet" not in name:
+                archive.writestr(name, whole.read(name))
+    with pytest.raises(BadFile, match=r"The sheet 'Staff' is missing or damaged in the file\. Open it"):
+        rows(out.getvalue())
+
+
 def test_a_zip_archive_is_no_workbook() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

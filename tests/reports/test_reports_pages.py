@@ -170,6 +170,8 @@ async def test_a_broker_reads_and_withdraws_their_own_and_sets_their_firm(
     [proof] = (await client.get(f"/v1/social_proof_data/{await property_of(ctx, home)}", headers=bea)).json()
     assert proof["permits"] == 4 and proof["facts"]["nearest_month"] == "October 2026"
     assert (await client.post(f"{path}/withdraw", headers=carl)).status_code == 404
+    reason = await client.post(f"{path}/withdraw", json={"reason": "asked for"}, headers=bea)
+    assert reason.status_code == 422, "what would be lost is not taken"
     assert [(await client.post(f"{path}/withdraw", headers=bea)).json()["withdrawn"] for _ in range(2)] == [True, False]
     again = {"before": shown["created_at"], "before_id": shown["id"]}
     assert (await client.get("/v1/property_reports", headers=bea, params=again)).json() == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, TextIO
 from uuid import UUID
 
 import httpx
@@ -27,8 +28,16 @@ from penstock.core.errors import InvalidInput, NotFound, PenstockError
 
 P = ParamSpec("P")
 
-answers = Console()
-talk = Console(stderr=True)
+WIDE = 200  # columns where no terminal folds the lines: a file or a pipe has no edge
+
+
+def _console(stream: TextIO, **how: Any) -> Console:
+    beyond = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(width=WIDE if beyond else None, **how)
+
+
+answers = _console(sys.stdout)
+talk = _console(sys.stderr, stderr=True)
 
 
 class Code(IntEnum):
@@ -82,7 +91,7 @@ async def _awaited(result: Awaitable[None]) -> None:
 
 def fail(message: str, code: Code) -> typer.Exit:
     """Say what went wrong on stderr; raise the returned exit."""
-    talk.print(f"[bold red]error[/] {escape(message)}")
+    talk.print(f"[bold red]error[/] {escape(message)}", soft_wrap=True)
     return typer.Exit(int(code))
 
 

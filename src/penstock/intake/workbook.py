@@ -85,7 +85,10 @@ class Workbook:
         for about in self._book.sheets_metadata:
             if about.visible is not SheetVisibleEnum.Visible:
                 continue
-            sheet = self._book.get_sheet_by_name(about.name)
+            try:
+                sheet = self._book.get_sheet_by_name(about.name)
+            except CalamineError as error:  # whose words are at times no more than the name
+                raise BadFile(f"The sheet {about.name!r} is missing or damaged in the file. {_SAVE_AGAIN}") from error
             if (sheet.total_height + 1) * (sheet.total_width + 1) > MAX_CELLS:
                 raise BadFile(f"The sheet {about.name!r} spans too many cells. {_SAVE_AGAIN}")
             for number, cells in enumerate(sheet.iter_rows(), start=1):

@@ -111,9 +111,10 @@ class People(BaseModel):
 
 
 class PeopleChanged(BaseModel):
-    """The people for whom it made a difference."""
+    """The people for whom it made a difference, and the ids that are nobody's."""
 
     contact_ids: list[int]
+    unknown: list[int]
 
 
 class TaskLine(BaseModel):
@@ -212,7 +213,7 @@ async def add_people(campaign_id: Number, people: People, caller: Writer) -> Peo
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
         joined = await campaigns.add(db, caller.org_id, campaign_id, people.contact_ids)
-    return PeopleChanged(contact_ids=joined)
+        return PeopleChanged(contact_ids=joined, unknown=await campaigns.unknown(db, people.contact_ids))
 
 
 @router.post("/v1/campaigns/{campaign_id}/people/remove")
@@ -221,7 +222,7 @@ async def remove_people(campaign_id: Number, people: People, caller: Writer) -> 
     _staff(caller)
     async with caller.ctx.db.tenant(caller.org_id) as db:
         gone = await campaigns.remove(db, caller.org_id, campaign_id, people.contact_ids)
-    return PeopleChanged(contact_ids=gone)
+        return PeopleChanged(contact_ids=gone, unknown=await campaigns.unknown(db, people.contact_ids))
 
 
 @router.get("/v1/tasks")

@@ -146,6 +146,12 @@ class SocialProof(BaseModel):
     made_at: datetime
 
 
+class Nothing(BaseModel):
+    """Nothing is to be said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Withdrawn(BaseModel):
     """Whether the report was shown until now; withdrawing it twice is harmless."""
 
@@ -225,7 +231,7 @@ async def show_report(report_id: UUID, caller: Reader) -> ReportShown:
 
 
 @router.post("/v1/property_reports/{report_id}/withdraw", tags=["reports"])
-async def withdraw_report(report_id: UUID, caller: Writer) -> Withdrawn:
+async def withdraw_report(report_id: UUID, caller: Writer, nothing: Nothing | None = None) -> Withdrawn:
     """Show a report no more. A new one is made when the facts around the place change."""
     await _visible(caller, report_id)
     async with caller.ctx.db.tenant(caller.org_id) as db:
