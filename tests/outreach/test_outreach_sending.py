@@ -183,6 +183,24 @@ async def test_a_worker_that_dies_between_reservation_and_record_sends_nothing_t
     assert (await enrollment(sender, lead))["state"] == "finished"
 
 
+@pytest.mark.parametrize("fate", [post.Fate.SENT, post.Fate.UNCLEAR])
+async def test_an_email_that_was_put_in_doubt_while_it_was_on_its_way_is_told_of_once(
+    sender: Context, house: Mailhouse, monkeypatch: pytest.MonkeyPatch, fate: post.Fate
+) -> None:
+    await fed(sender)
+
+    async def slow(ctx: Context, posted: post.Posted) -> post.Outcome:
+        clock.hold(clock.now() + timedelta(minutes=20))
+        assert await post.settle(ctx, 1) == 1
+        return post.Outcome(fate)
+
+    monkeypatch.setattr(post, "hand_over", slow)
+    await pump(sender, 1)
+    told = await sql(sender, "select details from app.pipeline_events where event_type = 'email_sent'")
+    assert told == [{"details": {"step": 1, "in_doubt": True}}]
+    assert await states(sender) == ["sent" if fate is post.Fate.SENT else "in_doubt"]
+
+
 async def test_a_message_of_a_worker_known_to_be_dead_is_settled_at_once(
     sender: Context, house: Mailhouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,12 +242,13 @@ async def hand_over(ctx: Context, posted: Posted) -> Outcome:
 
 
 async def record_sent(ctx: Context, db: AsyncConnection, org_id: int, sent: Sequence[Posted]) -> None:
-    """Write down that these emails left."""
+    """Write down that these emails left, and tell it, where it was not told of them already that they are in doubt."""
     if not sent:
         return
-    await execute(
+    found = await rows(
         db, SQL["sent"], org_id=org_id, ids=[posted.id for posted in sent], ats=[posted.at for posted in sent]
     )
+    untold = {row["id"] for row in found if row["untold"]}
     await compliance.complete(ctx, db, org_id, attempt_ids=[posted.attempt_id for posted in sent])
     steps = [posted for posted in sent if posted.enrollment_id is not None]
     await execute(
@@ -257,16 +258,17 @@ async def record_sent(ctx: Context, db: AsyncConnection, org_id: int, sent: Sequ
         lead_ids=[posted.lead_id for posted in steps],
         steps=[posted.step for posted in steps],
     )
-    await journey.announce(db, org_id, [_sent_event(posted.lead_id, posted.step, posted.persona) for posted in sent])
+    events = [_sent_event(email.lead_id, email.step, email.persona) for email in sent if email.id in untold]
+    await journey.announce(db, org_id, events)
 
 
 async def record_not_sent(ctx: Context, db: AsyncConnection, org_id: int, posted: Posted, outcome: Outcome) -> None:
     """Write down that an email certainly did not leave, or (UNCLEAR) that it may have."""
     unclear = outcome.fate is Fate.UNCLEAR
     state: Literal["in_doubt", "failed"] = "in_doubt" if unclear else "failed"
-    await execute(db, SQL["not_sent"], org_id=org_id, id=posted.id, at=posted.at, state=state)
+    found = await one(db, SQL["not_sent"], org_id=org_id, id=posted.id, at=posted.at, state=state)
     await compliance.complete(ctx, db, org_id, attempt_ids=[posted.attempt_id], state=state)
-    if unclear:
+    if unclear and found is not None and found["untold"]:
         event = _sent_event(posted.lead_id, posted.step, posted.persona, in_doubt=True)
         await journey.announce(db, org_id, [event])
 

@@ -259,12 +259,21 @@ update app.message_log m set state = 'in_doubt', sent_at = m.at
 returning m.id, m.lead_id, m.attempt_id, m.step, m.enrollment_id;
 
 -- name: sent
-update app.message_log set state = 'sent', sent_at = app.now()
- where org_id = cast(:org_id as int) and id = any(cast(:ids as bigint[])) and at = any(cast(:ats as timestamptz[])) and state in ('sending', 'in_doubt');
+-- `untold`: nobody put it in doubt meanwhile, and with that told of it.
+with found as (
+  select m.id, m.at, m.state = 'sending' as untold from app.message_log m
+   where m.org_id = cast(:org_id as int) and m.id = any(cast(:ids as bigint[])) and m.at = any(cast(:ats as timestamptz[])) and m.state in ('sending', 'in_doubt') for update
+)
+update app.message_log m set state = 'sent', sent_at = app.now() from found f where m.org_id = cast(:org_id as int) and m.id = f.id and m.at = f.at
+returning m.id, f.untold;
 
 -- name: not_sent
-update app.message_log set state = cast(:state as text), sent_at = case when cast(:state as text) = 'in_doubt' then at end
- where org_id = cast(:org_id as int) and id = cast(:id as bigint) and at = cast(:at as timestamptz) and state in ('sending', 'in_doubt');
+with found as (
+  select m.id, m.at, m.state = 'sending' as untold from app.message_log m
+   where m.org_id = cast(:org_id as int) and m.id = cast(:id as bigint) and m.at = cast(:at as timestamptz) and m.state in ('sending', 'in_doubt') for update
+)
+update app.message_log m set state = cast(:state as text), sent_at = case when cast(:state as text) = 'in_doubt' then m.at end from found f where m.org_id = cast(:org_id as int) and m.id = f.id and m.at = f.at
+returning m.id, f.untold;
 
 -- name: count_step
 update app.leads l
