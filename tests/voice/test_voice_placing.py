@@ -166,7 +166,7 @@ async def test_an_answer_that_never_came_is_looked_up_and_not_dialled_again(town
     await tasks.pump(town_ctx, 1)
     assert (await the_call(town_ctx))["state"] == "in_doubt"
     fault(town)
-    clock.hold(clock.now() + timedelta(minutes=2))
+    clock.hold(clock.now() + placing.TRUST_ABSENCE_AFTER)
     await tasks.pump(town_ctx, 1)
     call = await the_call(town_ctx)
     assert call["state"] == "placed"
@@ -209,7 +209,7 @@ async def test_a_call_that_cannot_be_looked_up_is_put_aside_and_others_are_calle
     assert [call["customer"]["number"] for call in dialled(town)] == ["+18135550143"]
     aside = await look(town_ctx, "select stage, item, error from app.dlq")
     assert tuple(aside.values()) == ("voice", f"call:{stuck.call_id}", "AttributeError")
-    clock.hold(clock.now() + timedelta(minutes=2))
+    clock.hold(clock.now() + placing.TRUST_ABSENCE_AFTER)
     await tasks.pump(town_ctx, 1)
     assert len(dialled(town)) == 2
     assert await look(town_ctx, "select 1 as x from app.dlq") is None

@@ -34,7 +34,9 @@ SHORTEST_CALL = timedelta(minutes=1)
 ASK_AGAIN = timedelta(days=1)  # where nothing but a change of facts lifts the refusal
 CAP_ASKED_AGAIN = timedelta(hours=1)
 CHECKED_BY = timedelta(minutes=15)  # a number just given is being checked
-TRUST_ABSENCE_AFTER = timedelta(minutes=1)  # a call asked for a moment ago may not be listed yet, whoever asked
+# Since the reservation: the last of three tries to ask may begin a minute later, and a call that was asked for a moment
+# ago may not be listed yet, whoever asked.
+TRUST_ABSENCE_AFTER = timedelta(minutes=3)
 log = structlog.get_logger(__name__)
 
 
