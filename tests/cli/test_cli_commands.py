@@ -200,6 +200,17 @@ def test_production_asks_for_a_tenant_and_a_key(penstock: Run, monkeypatch: pyte
     penstock(*org, expect=1)
 
 
+def test_run_says_how_much_waits_for_a_vendor_that_is_not_connected(penstock: Run, tmp_path: Path) -> None:
+    employers = tmp_path / "employers.csv"
+    employers.write_text(
+        "Company Name,Website,State,Renewal Month,CFO,CFO Title,CFO Email\n"
+        "Stone Mill LLC,https://stone-mill.example,FL,February,Bo Reyes,CFO,bo@stone-mill.example\n"
+    )
+    penstock("import", str(employers), "--playbook", "renewals", "--source", "broker_list")
+    penstock("run", "intake.leads")
+    assert "verification: still waiting 1, for a vendor" in penstock("run", "verification").stderr
+
+
 def test_a_number_of_nobody_makes_no_tenant(penstock: Run, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PENSTOCK_ORG_ID", "2")
     for _ in ("an empty database", "one with a tenant"):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock import demo as demo_run
-from penstock import intake, journey, playbooks, sweep, worker
+from penstock import insight, intake, journey, playbooks, sweep, worker
 from penstock.cli import up as everything
 from penstock.cli.output import (
     Code,
@@ -250,10 +250,13 @@ async def run(
         done = {stage: await worker.run_stage(ctx, stage, org_id)} if stage else await _run_all(ctx, org_id)
         async with ctx.db.tenant(org_id) as db:
             waiting = {row["stage"]: row["items"] for row in await rows(db, SQL["dlq_by_stage"])}
+            still_due = {name: count for name, count in (await insight.waiting(db)).items() if count and name in done}
     if json:
         print_json({"done": done, "dlq": waiting})
     else:
         answers.print(table("Done", ["stage", "items"], [item for item in done.items() if item[1]], right=["items"]))
+    for name, count in still_due.items():
+        talk.print(f"{name}: still waiting {count}, for a vendor that is not connected, or in another worker's hands")
     if waiting:
         talk.print(f"{sum(waiting.values())} items wait in the DLQ: penstock dlq list")
         raise typer.Exit(Code.ATTENTION)

@@ -64,7 +64,7 @@ def may_be_asked(settings: Settings, whom: str) -> None:
     """Raises NotConfigured where nobody outside may be asked: in a town's database while the town does not run."""
     if settings.net.closed:
         raise NotConfigured(
-            f"{whom} is played by a town here, and it does not run",
+            f"{whom} is played by a town here, which does not run",
             fix="run: penstock demo" if settings.environment == "demo" else "leave penstock up running beside this",
         )
 
