@@ -322,6 +322,28 @@ async def test_a_task_waits_as_an_email_of_its_sequence_would(
         assert (await do(sender, task["id"])).done
 
 
+async def test_whoever_lost_the_slot_to_somebody_else_is_let_go_and_their_task_too(sender: Context) -> None:
+    _, lead = await fed(sender)
+    await run_until(sender, clock.now() + timedelta(days=1, hours=1))
+    (task,) = await tasks(sender, "open")
+    (company,) = await sql(sender, "select id from app.companies")
+    successor, _ = await make_person(sender, company["id"], None)
+    async with sender.db.tenant(1) as db:  # as an import does it that brings a better candidate
+        await execute(db, text("select set_config('app.slots_by', 'engine', true)"))
+        seat = "update app.company_slots set contact_id = :c where role_code = 'CFO'"
+        await execute(db, text(seat), c=successor)
+    assert (await do(sender, task["id"])).waits_for == "no slot of the campaign"
+    await run_until(sender, clock.now() + timedelta(days=12))
+    (row,) = await sql(sender, "select state, stop_reason from app.enrollments where lead_id = :id", id=lead)
+    assert row == {"state": "stopped", "stop_reason": "no slot of the campaign"}
+    assert len(Mailhouses[id(sender)].arrived) == 1
+    assert [(row["state"], row["reason"]) for row in await tasks(sender)] == [("withdrawn", "no slot of the campaign")]
+    async with sender.db.tenant(1) as db:
+        (campaign,) = await rows(db, text("select id from app.campaigns where name = 'Spring'"))
+        assert await campaigns.add(db, 1, campaign["id"], [successor])
+    assert (await feed(sender, 1))["fed"] == 1  # the company is talked to through who holds it now
+
+
 async def test_words_that_break_a_rule_are_held_until_they_are_mended(sender: Context) -> None:
     await fed(sender)
     await run_until(sender, clock.now() + timedelta(hours=1))

@@ -149,7 +149,9 @@ select d.enrollment_id, d.lead_id, d.contact_point_id, d.current_step
 
 -- name: due
 -- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting; a dead address is left first.
-select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status, l.playbook, l.contact_id, d.persona, a.address
+select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status, l.playbook, l.contact_id, d.persona, a.address,
+       l.company_id is null or cardinality(c.targets) = 0
+         or exists (select 1 from app.company_slots s where s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.role_code = any(c.targets)) as is_meant
   from app.outreach_due d
   join app.enrolled_addresses a on a.org_id = d.org_id and a.enrollment_id = d.enrollment_id
   join app.campaigns c on c.org_id = d.org_id and c.id = d.campaign_id and c.is_active

@@ -141,6 +141,8 @@ def _hopeless(ctx: Context, row: RowMapping) -> str | None:
     """Why a sequence has nothing left to do, whatever the gate says."""
     if row["campaign_status"] not in ("active", "paused"):
         return str(row["campaign_status"])
+    if not row["is_meant"]:  # somebody else holds the slot now: the company is talked to through them
+        return "no slot of the campaign"
     if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence):
         return "sequence is over"
     return "no address" if row["contact_point_id"] is None else None
