@@ -19,6 +19,10 @@ select appointment_id from app.booking_due where appointment_id is not null orde
 select id, lead_id, contact_id, company_id, broker_id, uid, status, starts_at, ends_at, title, meeting_url from app.appointments
  where id = cast(:id as uuid) and acted_on_at is null for update skip locked;
 
+-- name: handed_over
+-- One that was booked before was moved or cancelled now.
+select exists (select 1 from app.handoffs where cause = :cause);
+
 -- name: lead_at_company
 -- Whom a booking for a company is with: who answered, else who is being written to, else who was.
 select l.id from app.leads l

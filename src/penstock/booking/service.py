@@ -137,8 +137,9 @@ async def give_out(ctx: Context, db: AsyncConnection, org_id: int, appointment_i
 
 
 async def act_on_typed(ctx: Context, db: AsyncConnection, org_id: int, appointment_id: UUID) -> str | None:
-    """An appointment that somebody typed by hand changes what one from the calendar would; gives the outcome in a word,
-    None where another worker has it. One that names only a company is its people's: the one under way, if any."""
+    """An appointment that somebody typed by hand changes what one from the calendar would, and so does moving or
+    cancelling it; gives the outcome in a word, None where another worker has it. One that names only a company is its
+    people's: the one under way, if any."""
     typed = await one(db, SQL["typed_appointment"], id=appointment_id)
     if typed is None:
         return None
@@ -146,9 +147,16 @@ async def act_on_typed(ctx: Context, db: AsyncConnection, org_id: int, appointme
     await execute(db, SQL["lock_lead"], lead_id=lead_id)
     await execute(db, SQL["act_on_appointment"], id=appointment_id, lead_id=lead_id)
     start: datetime = typed["starts_at"]
-    if typed["status"] not in ("accepted", "pending"):
-        return "known"
     slot = Slot(typed["uid"], start, typed["ends_at"], typed["title"], typed["meeting_url"])
+    booked = await scalar(db, SQL["handed_over"], cause=_cause(appointment_id))
+    if typed["status"] not in ("accepted", "pending"):
+        if not booked or typed["status"] != "cancelled":
+            return "known"
+        await _cancel(ctx, db, org_id, typed, slot)
+        return "cancelled"
+    if booked:
+        await _follow_up(ctx, db, org_id, typed, "appointment_moved", "Appointment moved", slot)
+        return "moved"
     if lead_id is None:
         await _hand_over(ctx, db, org_id, typed, slot)
         return "without a lead"
@@ -215,11 +223,16 @@ async def record_cancellation(
         return "cancelled before booked"
     if not await execute(db, SQL["set_appointment_status"], id=appointment["id"], status=status, reason=reason):
         return "known"
+    await _cancel(ctx, db, org_id, appointment, slot)
+    return "cancelled"
+
+
+async def _cancel(ctx: Context, db: AsyncConnection, org_id: int, appointment: RowMapping, slot: Slot) -> None:
+    """What a cancellation changes besides the appointment."""
     await billing.credit_event(db, event_type="appointment_set", reference=str(appointment["id"]))
     await execute(db, SQL["reopen_sale"], lead_id=appointment["lead_id"])
     await execute(db, SQL["release_assignment"], lead_id=appointment["lead_id"])
     await _follow_up(ctx, db, org_id, appointment, "appointment_cancelled", "Appointment cancelled", slot)
-    return "cancelled"
 
 
 async def record_no_show(db: AsyncConnection, uid: str) -> str:

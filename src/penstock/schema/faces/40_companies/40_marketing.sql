@@ -72,9 +72,58 @@ end $$;
 create trigger trg_log_message instead of insert or update or delete on marketing.message_log for each row execute function marketing.log_message();
 
 create view marketing.booking_event with (security_invoker = true) as
-select number as booking_event_id, contact_id, company_id, starts_at as event_time, source, created_at from app.appointments where org_id = (select app.current_org());
+select number as booking_event_id, contact_id, company_id, starts_at as event_time, source, created_at from app.appointments
+ where org_id = (select app.current_org()) and (status <> 'cancelled' or uid not like 'manual:%');
 alter view marketing.booking_event alter column source set default 'manual';
-comment on view marketing.booking_event is 'Appointments, from the calendar or typed by hand.';
+comment on view marketing.booking_event is 'Appointments, from the calendar or typed by hand. One typed by hand is moved and deleted here (that cancels it), one of the calendar in the calendar.';
+create function marketing.change_booking() returns trigger language plpgsql set search_path = pg_catalog as $$
+declare org int := app.current_org(); a app.appointments;
+begin
+  if tg_op <> 'DELETE' and new.event_time is null then
+    raise exception 'a booking needs an event_time' using errcode = 'PS006', hint = 'say when the meeting is';
+  end if;
+  if tg_op = 'INSERT' then
+    if coalesce(new.contact_id, new.company_id) is null then
+      raise exception 'a booking is with somebody' using errcode = 'PS006', hint = 'name a contact_id, a company_id or both';
+    end if;
+    perform from app.contacts c where c.org_id = org and c.id = new.contact_id for no key update;   -- who writes the same now waits here
+    select b.* into a from app.appointments b
+     where b.org_id = org and b.starts_at = new.event_time and b.status in ('accepted', 'pending') and (b.contact_id = new.contact_id or (new.contact_id is null and b.company_id = new.company_id))
+     order by b.number limit 1;
+    if a.id is null then
+      insert into app.appointments (org_id, number, contact_id, company_id, starts_at, source, created_at)
+      values (org, coalesce(new.booking_event_id, nextval('marketing.booking_event_booking_event_id_seq')), new.contact_id, new.company_id, new.event_time, coalesce(new.source, 'manual'), coalesce(new.created_at, app.now()))
+      returning * into a;
+    end if;
+    new.booking_event_id := a.number; new.contact_id := a.contact_id; new.company_id := a.company_id; new.source := a.source; new.created_at := a.created_at;
+    return new;
+  end if;
+  select b.* into a from app.appointments b where b.org_id = org and b.number = old.booking_event_id for update;   -- whoever acts on it is waited for
+  if tg_op = 'UPDATE' then
+    if (new.booking_event_id, new.contact_id, new.company_id) is distinct from (old.booking_event_id, old.contact_id, old.company_id) then
+      raise exception 'a booking keeps its number, contact_id and company_id' using errcode = 'PS006', hint = 'delete it, which cancels it, and insert the right one';
+    end if;
+    if a.uid not like 'manual:%' and new.event_time <> a.starts_at then
+      raise exception 'an appointment of the calendar is moved in the calendar' using errcode = 'PS006', hint = 'move it there: the calendar tells, and everybody is told';
+    end if;
+    update app.appointments b
+       set starts_at = new.event_time, ends_at = new.event_time + (b.ends_at - b.starts_at), source = new.source, created_at = new.created_at,
+           changed_at = case when new.event_time <> b.starts_at then app.now() else b.changed_at end, acted_on_at = case when new.event_time = b.starts_at then b.acted_on_at end   -- the stage acts on the move
+     where b.org_id = org and b.id = a.id;
+    return new;
+  end if;
+  if a.uid not like 'manual:%' then
+    raise exception 'an appointment of the calendar is not deleted' using errcode = 'PS009', hint = 'cancel it in the calendar: the calendar tells, and the fee is credited';
+  end if;
+  if a.acted_on_at is null and not exists (select 1 from app.handoffs h where h.org_id = org and h.cause = 'appointment:' || a.id) then
+    delete from app.appointments b where b.org_id = org and b.id = a.id;
+    delete from app.dlq d where d.org_id = org and d.stage = 'booking' and d.item = 'appointment:' || a.id;
+  else
+    update app.appointments b set status = 'cancelled', changed_at = app.now(), acted_on_at = null where b.org_id = org and b.id = a.id;
+  end if;
+  return old;
+end $$;
+create trigger trg_change_booking instead of insert or update or delete on marketing.booking_event for each row execute function marketing.change_booking();
 
 create view marketing.ac_handoff with (security_invoker = true) as
 select id as handoff_id, company_id, contact_id, notes, created_at from app.handoffs where org_id = (select app.current_org());

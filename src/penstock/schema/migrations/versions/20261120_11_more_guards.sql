@@ -140,3 +140,6 @@ update app.contractors c set name_key = n.key
   from (select org_id, id, key, row_number() over (partition by org_id, key order by id) as turn
           from (select org_id, id, regexp_replace(name_key, ' (professional )?limited (liability|partnership|liability partnership)$', '') as key, name_key from app.contractors) k where key <> name_key) n
  where n.org_id = c.org_id and n.id = c.id and n.turn = 1 and not exists (select 1 from app.contractors o where o.org_id = c.org_id and o.name_key = n.key);
+
+-- Companies, bookings: whether the same was typed before.
+create index appointments_start on app.appointments (org_id, starts_at);
