@@ -9,6 +9,8 @@ import pytest
 import test_renewals_sql as renewals
 from test_renewals_sql import Connection, company, one, person
 
+from penstock.identity.companies import clean_ein
+
 sql = renewals.sql  # a SQL prompt on a database with one organisation
 
 URLS = "select url from company.next_company_urls_30d"
@@ -297,3 +299,119 @@ def test_a_message_logged_by_hand_is_mended_or_deleted(sql: Connection) -> None:
         sql.execute("update marketing.message_log set campaign_id = 999")
     assert sql.execute("delete from marketing.message_log").rowcount == 1
     assert one(sql, "select count(*) from app.message_log") == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "insert into marketing.booking_event (company_id) select company_id from company.company",
+            "needs an event_time",
+        ),
+        ("insert into marketing.booking_event (event_time) values (now())", "is with somebody"),
+        ("insert into bit.signal (company_id, reason) select company_id, null from company.company", "needs a reason"),
+        ("insert into bit.signal (company_id, reason) select company_id, '' from company.company", "needs a reason"),
+        (
+            "insert into company.company_slot (company_id, role_code) select company_id, null from company.company",
+            "role",
+        ),
+        ("insert into intake.raw_loads (payload) values (null)", "needs a payload"),
+        ("insert into intake.raw_loads (source, payload) values (null, '{}')", "needs a payload and a source"),
+        ("update intake.raw_loads set status = 'promoted'", "promoted or rejected by the engine"),
+        ("update intake.raw_loads set status = 'done'", "promoted or rejected by the engine"),
+        ("update people.contact_verification set email_confidence = 1000", "1000 is not between"),
+        ("insert into marketing.campaign (name) values (null)", "needs a name"),
+        ("insert into marketing.ac_handoff (notes) values ('call')", "about somebody"),
+    ],
+)
+def test_what_a_face_is_not_told_is_refused_in_words(sql: Connection, statement: str, said: str) -> None:
+    company(sql), person(sql, "Ada", "ada@a.example", "green")
+    sql.execute("insert into intake.raw_loads (source, payload) values ('hand', '{}')")
+    with pytest.raises(psycopg.Error, match=said) as refused:
+        sql.execute(statement)  # type: ignore[call-overload]
+    assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS006", True)
+
+
+def test_a_campaign_in_use_is_paused_not_deleted(sql: Connection) -> None:
+    where, who = company(sql), person(sql, "Ada", "ada@a.example", "green")
+    sql.execute("insert into marketing.campaign (name) values ('Spring')")
+    number = one(sql, "select campaign_id from marketing.campaign")
+    sql.execute(
+        "insert into app.leads (org_id, playbook, company_id, contact_id) values (1, 'renewals', %s, %s)", [where, who]
+    )
+    sql.execute(
+        "insert into app.enrollments (org_id, campaign_id, lead_id, persona, next_execution_at)"
+        " select 1, %s, id, 'Ann', now() from app.leads",
+        [number],
+    )
+    with pytest.raises(psycopg.Error, match="a campaign that somebody was enrolled in") as refused:
+        sql.execute("delete from marketing.campaign")
+    hint = refused.value.diag.message_hint
+    assert (refused.value.sqlstate, hint) == ("PS009", f"penstock campaign pause {number}")
+    sql.execute("delete from app.enrollments")
+    assert sql.execute("delete from marketing.campaign").rowcount == 1
+
+
+EINS = (
+    *(
+        "12-3456789",
+        " 12 3456789 ",
+        "EIN: 12-3456789",
+        "fein12-3456789",
+        "123456789.0",
+        "1-2-3-4-5-6-7-8-9",
+        "",
+        " ",
+        "-",
+    ),
+    *(
+        "0",
+        "0.0",
+        "00-0000000",
+        "000000000",
+        "99-9999999",
+        "07-1234567",
+        "96-1234567",
+        "98-1234567",
+        "12-34",
+        "abcdefghi",
+    ),
+    *("12-3456789.5", "n/a", "1234567890", "EIN"),
+)
+
+
+@pytest.mark.parametrize("written", EINS)
+def test_a_face_takes_the_eins_that_intake_takes(sql: Connection, written: str) -> None:
+    try:
+        taken = clean_ein(written)
+    except ValueError:
+        with pytest.raises(psycopg.Error, match="EIN") as refused:
+            sql.execute("insert into company.company (company_name, ein) values ('Acme', %s)", [written])
+        assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS006", True)
+        return
+    sql.execute("insert into company.company (company_name, ein) values ('Acme', %s)", [written])
+    assert one(sql, "select ein from app.companies") == taken
+
+
+def test_an_ein_in_use_is_refused_by_the_number_of_its_company(sql: Connection) -> None:
+    first = company(sql, "First Inc", ein="12-3456789")
+    company(sql, "Second Inc")
+    for statement in (
+        "insert into company.company (company_name, ein) values ('Third Inc', '123456789')",
+        "update company.company set ein = '12 3456789' where company_name = 'Second Inc'",
+    ):
+        with pytest.raises(psycopg.Error, match=f"EIN 12-3456789 is that of company {first}") as refused:
+            sql.execute(statement)  # type: ignore[call-overload]
+        assert (refused.value.sqlstate, bool(refused.value.diag.message_hint)) == ("PS006", True)
+    sql.execute("update app.companies set ein = '999999999' where name = 'First Inc'")  # as it was taken before
+    sql.execute("update company.company set city = 'Tampa' where company_name = 'First Inc'")
+    assert one(sql, "select ein from company.company where company_name = 'First Inc'") == "99-9999999"
+
+
+def test_what_an_update_gives_back_is_what_is_kept(sql: Connection) -> None:
+    company(sql)
+    back = sql.execute(
+        "update company.company set renewal_notice_window_days = null, ein = '123456789'"
+        " returning renewal_notice_window_days, ein"
+    )
+    assert back.fetchall() == [(120, "12-3456789")]

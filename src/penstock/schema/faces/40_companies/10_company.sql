@@ -1,13 +1,19 @@
 -- A company as one row, and its slots.
 
+-- What intake takes as an EIN (identity.clean_ein), and nothing else.
 create function company.clean_ein(ein text) returns text language plpgsql immutable set search_path = pg_catalog as $$
-declare digits text := regexp_replace($1, '[^0-9]', '', 'g');
+declare
+  written text := regexp_replace(regexp_replace(btrim($1, E' \t\n\r'), '^(ein|fein|tin)?\s*:?\s*', '', 'i'), '\.0$', '');
+  digits text := regexp_replace(written, '[^0-9]', '', 'g');
 begin
-  if btrim($1) = '' then
+  if btrim($1, ' -0.') = '' and length(btrim($1)) <> 9 then
     return null;
   end if;
-  if length(digits) <> 9 or $1 ~ '[^0-9 -]' then
+  if length(digits) <> 9 or written ~ '[^0-9[:space:]-]' then
     raise exception 'EIN % is not nine digits', $1 using errcode = 'PS006', hint = 'write it as 12-3456789';
+  end if;
+  if digits ~ '^(.)\1{8}$' or left(digits, 2) in ('00', '07', '08', '09', '17', '18', '19', '28', '29', '49', '69', '70', '78', '79', '89', '96') then
+    raise exception 'EIN % is none that was ever given out', $1 using errcode = 'PS006', hint = 'look it up, or leave it out: null';
   end if;
   return digits;
 end $$;
@@ -45,6 +51,7 @@ $$;
 comment on function company.checked(text, text, timestamptz, timestamptz) is 'When an address was last read: never, where it is another one than before and nobody says otherwise.';
 
 create function company.change_company() returns trigger language plpgsql set search_path = pg_catalog as $$
+declare clean text; other bigint;
 begin
   if tg_op = 'DELETE' then
     begin
@@ -63,24 +70,34 @@ begin
   if new.renewal_month not between 1 and 12 then
     raise exception 'renewal_month % is no month', new.renewal_month using errcode = 'PS006', hint = 'a month is 1 to 12';
   end if;
+  clean := case when tg_op = 'UPDATE' and new.ein is not distinct from old.ein then replace(old.ein, '-', '') else company.clean_ein(new.ein) end;
+  new.ein := substr(clean, 1, 2) || '-' || substr(clean, 3);
+  new.renewal_notice_window_days := coalesce(new.renewal_notice_window_days, 120);
+  if clean is not null and (tg_op = 'INSERT' or new.ein is distinct from old.ein) then   -- who writes the same now waits here
+    perform pg_advisory_xact_lock(hashtextextended('ein:' || app.current_org() || ':' || clean, 0));
+    select c.id into other from app.companies c where c.org_id = (select app.current_org()) and c.ein = clean and c.merged_into is null and c.id is distinct from new.company_id;
+    if found then
+      raise exception 'EIN % is that of company %', new.ein, other using errcode = 'PS006', hint = 'update that company, or leave the ein out: null';
+    end if;
+  end if;
   if tg_op = 'INSERT' then
     new.company_id := coalesce(new.company_id, nextval('company.company_company_id_seq'));
     insert into app.companies (id, name, ein, address_line1, address_line2, city, state, postal_code, country, renewal_month, renewal_notice_window_days, created_at)
-    values (new.company_id, new.company_name, company.clean_ein(new.ein), new.address_line1, new.address_line2, new.city, new.state_region, new.postal_code, new.country, new.renewal_month,
-            coalesce(new.renewal_notice_window_days, 120), coalesce(new.created_at, app.now()))
-    returning created_at, updated_at, renewal_notice_window_days into new.created_at, new.updated_at, new.renewal_notice_window_days;
+    values (new.company_id, new.company_name, clean, new.address_line1, new.address_line2, new.city, new.state_region, new.postal_code, new.country, new.renewal_month,
+            new.renewal_notice_window_days, coalesce(new.created_at, app.now()))
+    returning created_at, updated_at into new.created_at, new.updated_at;
   else
     if new.company_id <> old.company_id then
       raise exception 'a company keeps its company_id' using errcode = 'PS006', hint = 'leave company_id as it is';
     end if;
     update app.companies c
-       set name = new.company_name, ein = company.clean_ein(new.ein), address_line1 = new.address_line1, address_line2 = new.address_line2, city = new.city, state = new.state_region, postal_code = new.postal_code,
-           country = new.country, renewal_month = new.renewal_month, renewal_notice_window_days = coalesce(new.renewal_notice_window_days, 120),
+       set name = new.company_name, ein = clean, address_line1 = new.address_line1, address_line2 = new.address_line2, city = new.city, state = new.state_region, postal_code = new.postal_code,
+           country = new.country, renewal_month = new.renewal_month, renewal_notice_window_days = new.renewal_notice_window_days,
            keys_at = case when (c.name, c.state) is distinct from (new.company_name, new.state_region) or (old.website_url, old.linkedin_url) is distinct from (new.website_url, new.linkedin_url) then null else c.keys_at end
      where c.org_id = (select app.current_org()) and c.id = old.company_id
        and (c.name, c.ein, c.address_line1, c.address_line2, c.city, c.state, c.postal_code, c.country, c.renewal_month, c.renewal_notice_window_days, old.website_url, old.linkedin_url)
-           is distinct from (new.company_name, company.clean_ein(new.ein), new.address_line1, new.address_line2, new.city, new.state_region, new.postal_code, new.country, new.renewal_month,
-                             coalesce(new.renewal_notice_window_days, 120), new.website_url, new.linkedin_url);
+           is distinct from (new.company_name, clean, new.address_line1, new.address_line2, new.city, new.state_region, new.postal_code, new.country, new.renewal_month,
+                             new.renewal_notice_window_days, new.website_url, new.linkedin_url);
   end if;
   if tg_op = 'INSERT' or (new.website_url, new.last_site_checked_at) is distinct from (old.website_url, old.last_site_checked_at) then
     perform company.set_page(new.company_id, 'website', new.website_url, case when tg_op = 'UPDATE' then company.checked(old.website_url, new.website_url, old.last_site_checked_at, new.last_site_checked_at) else new.last_site_checked_at end);

@@ -113,7 +113,7 @@ end $$;
 create trigger trg_change_contact instead of insert or update or delete on people.contact for each row execute function people.change_contact();
 
 create view people.contact_verification with (security_invoker = true) as
-select p.contact_id, p.status as email_status, p.verified_at as email_checked_at, p.score as email_confidence,
+select p.contact_id, p.status as email_status, p.verified_at as email_checked_at, p.score::numeric as email_confidence,
        coalesce(p.source_url, case when p.verified_at is not null then p.source end) as email_source_url
   from app.contact_points p
  where p.org_id = (select app.current_org()) and p.is_primary;

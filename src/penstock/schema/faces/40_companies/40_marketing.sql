@@ -4,6 +4,17 @@ create view marketing.campaign with (security_invoker = true) as
 select id as campaign_id, name, created_at, updated_at from app.campaigns where org_id = (select app.current_org());
 comment on view marketing.campaign is 'Campaigns. One written here takes the people of marketing.campaign_contact.';
 
+create function marketing.delete_campaign() returns trigger language plpgsql set search_path = pg_catalog as $$
+declare org int := app.current_org();
+begin
+  if exists (select 1 from app.enrollments e where e.org_id = org and e.campaign_id = old.campaign_id) or exists (select 1 from app.tasks t where t.org_id = org and t.campaign_id = old.campaign_id) then
+    raise exception 'a campaign that somebody was enrolled in is not deleted' using errcode = 'PS009', hint = format('penstock campaign pause %s', old.campaign_id);
+  end if;
+  delete from app.campaigns k where k.org_id = org and k.id = old.campaign_id;
+  return old;
+end $$;
+create trigger trg_delete_campaign instead of delete on marketing.campaign for each row execute function marketing.delete_campaign();
+
 create view marketing.campaign_contact with (security_invoker = true) as
 select id as campaign_contact_id, campaign_id, contact_id, created_at from app.campaign_contacts where org_id = (select app.current_org()) and removed_at is null;
 comment on view marketing.campaign_contact is 'Who is meant by a campaign; adding somebody twice adds them once. The gate decides on every message. Deleting somebody ends their sequence in it.';

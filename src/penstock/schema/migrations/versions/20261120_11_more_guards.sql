@@ -143,3 +143,23 @@ update app.contractors c set name_key = n.key
 
 -- Companies, bookings: whether the same was typed before.
 create index appointments_start on app.appointments (org_id, starts_at);
+
+-- Companies: what a face is not told, said in words. One function, the words in its arguments; it is called for wrong rows alone.
+create function app.refuse_row() returns trigger language plpgsql as $$
+begin
+  raise exception '%', tg_argv[0] using errcode = 'PS006', hint = tg_argv[1];
+end $$;
+comment on function app.refuse_row() is 'Refuses a row: what is wrong with it, and what to do (PS006).';
+create trigger trg_a_reason before insert or update of reason on app.signals for each row when (nullif(btrim(new.reason), '') is null)
+  execute function app.refuse_row('a signal needs a reason', 'say what was seen in a word: funding_raised, executive_movement');
+create trigger trg_a_role before insert on app.company_slots for each row when (new.role_code is null)
+  execute function app.refuse_row('a slot needs a role_code', 'CEO, CFO or HR');
+create trigger trg_a_name before insert or update of name on app.campaigns for each row when (nullif(btrim(new.name), '') is null)
+  execute function app.refuse_row('a campaign needs a name', 'write what people call it');
+create trigger trg_a_person before insert or update of lead_id, contact_id, company_id on app.handoffs for each row when (coalesce(new.lead_id::text, new.contact_id::text, new.company_id::text) is null)
+  execute function app.refuse_row('a hand-off is about somebody', 'name a contact_id, a company_id or both');
+create trigger trg_a_payload before insert or update of payload, source on app.raw_loads for each row when (new.payload is null or nullif(btrim(new.source), '') is null)
+  execute function app.refuse_row('a raw load needs a payload and a source', 'payload: the record as a JSON object; source: where it comes from, or leave it out');
+create trigger trg_a_status before insert or update of status on app.raw_loads for each row
+  when (new.status is null or new.status not in ('waiting', 'promoted', 'rejected', 'dropped') or (new.status = 'promoted' and new.promoted_at is null) or (new.status = 'rejected' and new.reason is null))
+  execute function app.refuse_row('a raw load is promoted or rejected by the engine', 'set status to waiting, and the next pass takes it, or to dropped, and none does');
