@@ -21,7 +21,7 @@ check: $(STAMP)  ## format, lint, types, import layers
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache --no-timings > /dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 
 up: $(STAMP)  ## API, workers, embedded PostgreSQL; the town when no vendor key is set
 	@$(BIN)/penstock up
