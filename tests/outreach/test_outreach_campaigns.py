@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from campaign_cast import ALL, change, sql
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from factories import make_company, make_person
 from penstock.core import clock
@@ -201,12 +201,16 @@ async def test_a_campaign_of_nobody_says_why_and_is_made_only_on_request(ctx: Co
 
 
 @pytest.mark.parametrize(
-    "statement",
-    ["insert into marketing.ac_handoff default values", "insert into marketing.campaign (name) values (' ')"],
+    ("statement", "words"),
+    [
+        ("insert into marketing.ac_handoff default values", "a hand-off is about somebody"),
+        ("insert into marketing.campaign (name) values (' ')", "a campaign needs a name"),
+    ],
 )
-async def test_rows_about_nothing_are_refused(ctx: Context, statement: str) -> None:
-    with pytest.raises(IntegrityError):
+async def test_rows_about_nothing_are_refused_in_words(ctx: Context, statement: str, words: str) -> None:
+    with pytest.raises(DBAPIError, match=words) as refused:
         await change(ctx, statement)
+    assert getattr(refused.value.orig, "sqlstate", None) == "PS006"
 
 
 async def test_a_colleague_is_named_as_what_a_person_waits_for(ctx: Context) -> None:

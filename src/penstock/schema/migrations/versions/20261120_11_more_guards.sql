@@ -158,7 +158,7 @@ create trigger trg_a_name before insert or update of name on app.campaigns for e
   execute function app.refuse_row('a campaign needs a name', 'write what people call it');
 create trigger trg_a_person before insert or update of lead_id, contact_id, company_id on app.handoffs for each row when (coalesce(new.lead_id::text, new.contact_id::text, new.company_id::text) is null)
   execute function app.refuse_row('a hand-off is about somebody', 'name a contact_id, a company_id or both');
-create trigger trg_a_payload before insert or update of payload, source on app.raw_loads for each row when (new.payload is null or nullif(btrim(new.source), '') is null)
+create trigger trg_a_payload before insert or update of payload, source on app.raw_loads for each row when (new.payload is null or new.source is null)
   execute function app.refuse_row('a raw load needs a payload and a source', 'payload: the record as a JSON object; source: where it comes from, or leave it out');
 create trigger trg_a_status before insert or update of status on app.raw_loads for each row
   when (new.status is null or new.status not in ('waiting', 'promoted', 'rejected', 'dropped') or (new.status = 'promoted' and new.promoted_at is null) or (new.status = 'rejected' and new.reason is null))
