@@ -12,6 +12,7 @@ EDGES = [
     ("refresh_failed", Readings(), Readings(refresh_error="lock timeout")),
     ("permits_failed", Readings(), Readings(permits_error="austin: it has lost the column issue_date")),
     ("feeder_failed", Readings(), Readings(feeder_error="division by zero")),
+    ("deliveries_refused", Readings(), Readings(routes_refusing=["/webhooks/mail"])),
     ("duplicate_uploads", Readings(duplicate_uploads=10), Readings(duplicate_uploads=11)),
     ("meetings_unattended", Readings(), Readings(meetings_unattended=1)),
     ("usage_refused", Readings(), Readings(usage_refused=1)),

@@ -29,6 +29,7 @@ class Readings:
     refresh_error: str | None = None  # of the last run of the 05:30 refresh, None when it went well
     feeder_error: str | None = None  # of the last run of the 06:00 feeder
     permits_error: str | None = None  # of the last round over the portals of permits
+    routes_refusing: Sequence[str] = ()  # that took nothing in the last hour, and refused what nobody had signed
     duplicate_uploads: int = 0
     meetings_unattended: int = 0  # to come, and no broker could have them
     usage_refused: int = 0  # lines of usage that the payment service does not take
@@ -43,6 +44,14 @@ def signatures_failing(now: Readings) -> str | None:
         return None
     share = now.signatures_bad / now.signatures_checked
     return f"{share:.0%} of {now.signatures_checked} signed requests in the last hour carried a wrong signature"
+
+
+def deliveries_refused(now: Readings) -> str | None:
+    """Whether addresses at which services post to us took nothing, for want of our token or signature."""
+    if not now.routes_refusing:
+        return None
+    where = ", ".join(now.routes_refusing)
+    return f"nothing that came to {where} in the last hour was taken: it had no token or signature of ours"
 
 
 def dlq_deep(now: Readings) -> str | None:
@@ -112,6 +121,7 @@ def subscription_doubled(now: Readings) -> str | None:
 # The name is what `app.alerts.name` holds and what a receiver of the webhook switches on.
 RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
     "signatures_failing": signatures_failing,
+    "deliveries_refused": deliveries_refused,
     "dlq_deep": dlq_deep,
     "refresh_failed": refresh_failed,
     "feeder_failed": feeder_failed,
@@ -126,6 +136,7 @@ RULES: Final[Mapping[str, Callable[[Readings], str | None]]] = {
 # What the person who is woken should do first.
 ADVICE: Final[Mapping[str, str]] = {
     "signatures_failing": "Look for a client with an old secret or a wrong clock; if none is yours, revoke the key.",
+    "deliveries_refused": "See that the service posts to today's address with today's secret; if it does, it is junk.",
     "dlq_deep": "Run `penstock dlq list`, mend the cause it names, then `penstock dlq retry --all`.",
     "refresh_failed": "Mend what the error names; it is tried again every ten minutes. The call list is yesterday's.",
     "feeder_failed": "Mend what the error names; it is tried again every ten minutes and made up once.",
@@ -176,6 +187,7 @@ async def read(db: AsyncConnection) -> Readings:
         refresh_error=(row["refresh_error"] or "no reason given") if row["refresh_failed"] else None,
         feeder_error=(row["feeder_error"] or "no reason given") if row["feeder_failed"] else None,
         permits_error=(row["permits_error"] or "no reason given") if row["permits_failed"] else None,
+        routes_refusing=row["routes_refusing"],
         duplicate_uploads=row["duplicate_uploads"],
         meetings_unattended=row["meetings_unattended"],
         usage_refused=row["usage_refused"],

@@ -184,13 +184,17 @@ union all select 'leads', campaign_status::text, count(*) from app.leads where m
 union all select 'vendor_cents', vendor, sum(cost_cents)::float from app.vendor_calls group by vendor;
 
 -- name: readings
--- A request that names nobody's key, and a link or address with a made-up token, says nothing of our keys.
-with signed as (
-  select ok from app.signature_checks
-   where at > app.now() - interval '1 hour' and org_id is not null and coalesce(reason, '') not in ('unsigned', 'token', 'unknown token')
+-- A request that names nobody's key, and a link or address with a made-up token, says nothing of our keys. But where
+-- nothing else comes in at an address, the service that posts there may have an outdated one.
+with checks as (
+  select route, ok, coalesce(reason, '') in ('unsigned', 'token', 'unknown token') as of_nobody
+    from app.signature_checks where at > app.now() - interval '1 hour' and org_id is not null
+), signed as (
+  select ok from checks where not of_nobody
 )
 select (select count(*) from signed) as signatures_checked,
        (select count(*) from signed where not ok) as signatures_bad,
+       (select coalesce(array_agg(route order by route), '{}') from (select route from checks group by route having bool_or(of_nobody) and not bool_or(ok)) r) as routes_refusing,
        (select count(*) from app.dlq) as dlq_depth,
        refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
        feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,
