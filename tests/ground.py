@@ -65,11 +65,15 @@ def with_vendors(ctx: Context, **changed: Any) -> Context:
     return replace(ctx, settings=ctx.settings.model_copy(update={"vendors": vendors}))
 
 
+def with_net(ctx: Context, **changed: Any) -> Context:
+    """The same Context with another way out."""
+    net = ctx.settings.net.model_copy(update=changed)
+    return replace(ctx, settings=ctx.settings.model_copy(update={"net": net}))
+
+
 def several_lines(ctx: Context) -> Context:
     """The same Context with as many batches at once as an installation has: how they are cut is then by chance."""
-    net = ctx.settings.net.model_copy(update={"concurrency": Net().concurrency})
-    settings = ctx.settings.model_copy(update={"net": net})
-    return with_vendors(replace(ctx, settings=settings), concurrency=Vendors().concurrency)
+    return with_vendors(with_net(ctx, concurrency=Net().concurrency), concurrency=Vendors().concurrency)
 
 
 def shared_data() -> Path:

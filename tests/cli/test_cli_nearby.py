@@ -56,6 +56,12 @@ def test_the_word_of_a_town_that_was_killed_is_not_believed(penstock: Any, datab
         assert "leave penstock up running" in penstock("permits", "pull", expect=1).stderr
 
 
+@pytest.mark.parametrize("word", ["", "[]", "7", '{"http_url": 3}', '{"http_url": "http://[x"}'])
+def test_a_word_of_another_shape_is_none(penstock: Any, database: str, tmp_path: Path, word: str) -> None:
+    nearby._file(Settings(home=tmp_path), database).write_text(word)
+    assert "leave penstock up running" in penstock("permits", "pull", expect=1).stderr
+
+
 def test_nobody_who_needs_no_key_is_asked_while_the_way_out_is_closed() -> None:
     shut = nearby.closed(Settings())
     for vendor in KEYLESS:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from imagery_cast import PICTURES, book, change, desk, faults, found_leads, sql, truth, viewers
 
-from ground import START, several_lines
+from ground import START, several_lines, with_net
 from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.errors import Conflict, NotFound
@@ -125,6 +125,8 @@ async def test_without_a_vendor_it_fails_visibly_and_is_mended_the_day_after_one
 ) -> None:
     """Both contexts are of one database: before and after the vendors were connected."""
     leads = await found_leads(ctx, 2)
+    assert await tasks.pump(with_net(ctx, closed=True), 1) == 0, "they wait for the town"
+    assert await outcomes(ctx) == {}
     assert await tasks.pump(ctx, 1) == 2
     images = await sql(ctx, "select source, status, reason, content from app.roof_images order by property_id, source")
     assert [(row["source"], row["status"]) for row in images] == [("naip", "failed")] * 2

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from ground import with_net
 from penstock import intake
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -189,6 +190,8 @@ async def test_places_without_coordinates_are_located_and_the_town_agrees(town_c
     due = (await ask(town_ctx, "select count(*) from app.geocoding_due"))[0][0]
     assert due > 10
 
+    assert await locating.pump(with_net(town_ctx, closed=True), 1) == 0
+    assert await ask(town_ctx, "select item from app.dlq") == [], "they wait for the town"
     httpx.put(f"{town.http_url}/town/faults", json={"census": {"rate_429": 1.0}}).raise_for_status()
     assert await locating.pump(town_ctx, 1) == 0
     assert await ask(town_ctx, "select item from app.dlq") == [("geocoder",)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,9 +30,11 @@ def told(settings: Settings, url: str, town: Town | None) -> Iterator[None]:
         yield
         return
     file = _file(settings, url)
-    file.touch(mode=0o600)
+    new = file.with_suffix(f".{os.getpid()}")
+    new.touch(mode=0o600)
     places = {"http_url": town.http_url, "smtp_host": town.smtp_host, "smtp_port": town.smtp_port}
-    file.write_text(json.dumps(places | {"base": settings.api.public_url}), "utf-8")
+    new.write_text(json.dumps(places | {"base": settings.api.public_url}), "utf-8")
+    new.replace(file)
     try:
         yield
     finally:
@@ -56,10 +59,10 @@ async def _in_town(ctx: Context, url: str) -> Settings | None:
     try:
         places = json.loads(_file(ctx.settings, url).read_text("utf-8"))
         (await ctx.http.get(f"{places['http_url']}/town/next", timeout=PATIENCE_S)).raise_for_status()
-    except (OSError, ValueError, httpx.HTTPError):
+        base = places.pop("base")
+        return assembly.reached_at(assembly.pointed_at_town(ctx.settings, **places), base)
+    except (OSError, ValueError, TypeError, KeyError, httpx.HTTPError, httpx.InvalidURL):
         return None
-    base = places.pop("base")
-    return assembly.reached_at(assembly.pointed_at_town(ctx.settings, **places), base)
 
 
 def _file(settings: Settings, url: str) -> Path:

@@ -33,8 +33,12 @@ async def recover(ctx: Context, org_id: int) -> int:
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Look at every place that is due; gives how many were dealt with."""
+    """Look at every place that is due; gives how many were dealt with. None where nobody outside may be asked: a place
+    that a town can show is not one without a picture.
+    """
     await recover(ctx, org_id)
+    if ctx.settings.net.closed:
+        return 0
     async with ctx.db.tenant(org_id) as db:
         await bank.doubt_abandoned(db, org_id)
     done = 0

@@ -185,7 +185,7 @@ union all select 'vendor_cents', vendor, sum(cost_cents)::float from app.vendor_
 
 -- name: readings
 -- A request that names nobody's key, and a link or address with a made-up token, says nothing of our keys. But where
--- nothing else comes in at an address, the service that posts there may have an outdated one.
+-- nothing else comes in any more at an address, the service that posts there may have an outdated one.
 with checks as (
   select route, ok, coalesce(reason, '') in ('unsigned', 'token', 'unknown token') as of_nobody
     from app.signature_checks where at > app.now() - interval '1 hour' and org_id is not null
@@ -194,7 +194,9 @@ with checks as (
 )
 select (select count(*) from signed) as signatures_checked,
        (select count(*) from signed where not ok) as signatures_bad,
-       (select coalesce(array_agg(route order by route), '{}') from (select route from checks group by route having bool_or(of_nobody) and not bool_or(ok)) r) as routes_refusing,
+       (select coalesce(array_agg(route order by route), '{}') from (
+          select route from checks group by route having bool_or(of_nobody) and not bool_or(ok)) r
+         where exists (select 1 from app.signature_checks c where c.route = r.route and c.ok and c.org_id is not null and c.at > app.now() - interval '30 days')) as routes_refusing,
        (select count(*) from app.dlq) as dlq_depth,
        refresh.state = 'failed' as refresh_failed, refresh.error as refresh_error,
        feeder.state = 'failed' as feeder_failed, feeder.error as feeder_error,

@@ -41,8 +41,8 @@ class Found(NamedTuple):
 
 
 async def pump(ctx: Context, org_id: int) -> int:
-    """Look up places until none is due; gives how many got an answer."""
-    if all(playbook.territory is None for playbook in ctx.playbooks.values()):
+    """Look up places until none is due; gives how many got an answer: none where nobody outside may be asked."""
+    if ctx.settings.net.closed or all(playbook.territory is None for playbook in ctx.playbooks.values()):
         return 0
     async with ctx.db.autocommit() as lock:
         if not await scalar(lock, SQL["try_lock"], org_id=org_id):
