@@ -212,3 +212,53 @@ async def test_what_the_engine_sends_is_counted_once_and_heard_by_nobody(
         row["channel"] for row in sent
     ]
     assert await sql(us, "select 1 from app.replies_due") == []
+
+
+async def told(ctx: Context) -> list[dict[str, Any]]:
+    return await sql(
+        ctx,
+        "select (select count(*) from app.handoffs) as handoffs, (select count(*) from app.notifications) as notices,"
+        " (select count(*) from app.tasks where state <> 'open') as closed, (select count(*) from app.suppressions) as"
+        " bars, (select count(*) from app.contacts where needs_review_since is not null) as reviews",
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Yes, I am interested. Can you call me tomorrow?",
+        "Can you stop by at five?",
+        "I am out of the office until next week and will be back then.",
+        "I have left the company, please talk to our HR director.",
+        None,
+    ],
+)
+async def test_an_answer_of_before_answers_were_heard_is_no_news(
+    us: Context, ada: tuple[int, uuid.UUID], words: str | None
+) -> None:
+    contact, lead = ada
+    await sql(us, "update app.leads set assigned_broker_id = (select min(id::text)::uuid from app.brokers) returning 1")
+    before, nothing = await state_of(us, lead), await told(us)
+    await log(us, contact, words)
+    await sql(us, "update app.message_log set opt_out_only = true where direction = 'inbound' returning 1")
+    assert await refused_now(us, lead) == "SUPP_PENDING_REVIEW"  # it may be a wish to be left alone
+    assert await pump(us, 1) == 1 and await pump(us, 1) == 0
+    assert (await state_of(us, lead), await told(us)) == (before, nothing)
+    assert await refused_now(us, lead) != "SUPP_PENDING_REVIEW"
+    assert (await task(us)).done
+
+
+async def test_a_wish_to_be_left_alone_counts_however_old_it_is(us: Context, ada: tuple[int, uuid.UUID]) -> None:
+    contact, lead = ada
+    await log(us, contact, STOP)
+    await sql(
+        us,
+        "update app.message_log set opt_out_only = true, at = at - interval '180 days' where direction = 'inbound'"
+        " returning 1",
+    )
+    await pump(us, 1)
+    assert (await state_of(us, lead))["campaign_status"] == "unsubscribed"
+    assert [row["reason"] for row in await sql(us, "select reason from app.suppressions where kind = 'contact'")] == [
+        "SUPP_OPT_OUT"
+    ]
+    assert await sql(us, "select 1 from app.handoffs") == await sql(us, "select 1 from app.notifications") == []

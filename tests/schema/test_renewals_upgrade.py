@@ -1,4 +1,5 @@
-"""An address that was replaced before replacements were noted is not used after the upgrade either."""
+"""An address that was replaced before replacements were noted is not used after the upgrade either, and an answer that
+was logged before answers were heard is no news."""
 
 from __future__ import annotations
 
@@ -25,10 +26,13 @@ insert into app.contact_points (org_id, contact_id, kind, value, source, is_prim
   (1, 1, 'email', 's1.new', 'manual', true, '2026-02-01'), (1, 1, 'email', 's1.old', 'file', false, '2026-01-01'),
   (1, 2, 'email', 's1.first', 'file', true, '2026-01-01'), (1, 2, 'email', 's1.more', 'manual', false, '2026-02-01'),
   (1, 3, 'email', 's1.hand', 'manual', true, '2026-02-01'), (1, 3, 'email', 's1.home', 'melissa', false, '2026-01-01');
+insert into app.message_log (org_id, contact_id, direction, channel, state, intent)
+values (1, 1, 'inbound', 'email', 'received', null), (1, 1, 'inbound', 'email', 'received', 'positive'),
+  (1, 1, 'outbound', 'phone', 'sent', null);
 """
 
 
-def test_what_was_replaced_at_a_company_is_noted(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_there_before_the_upgrade_is_marked(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"t_upgrade_{uuid.uuid4().hex[:10]}"
     url = database_named(server_url, name)
     newest = alembic.command.upgrade
@@ -48,5 +52,12 @@ def test_what_was_replaced_at_a_company_is_noted(server_url: str, monkeypatch: p
         with psycopg.connect(url, autocommit=True) as sql:
             found = sql.execute("select value from app.contact_points where is_invalid and replaced_at is not null")
             assert found.fetchall() == [("s1.old",)]
+            old = sql.execute("select intent, direction from app.message_log where opt_out_only")
+            assert old.fetchall() == [(None, "inbound")]
+            sql.execute(
+                "insert into app.message_log (org_id, contact_id, direction, channel, state)"
+                " values (1, 1, 'inbound', 'email', 'received')"
+            )
+            assert sql.execute("select count(*) from app.message_log where opt_out_only").fetchone() == (1,)
     finally:
         admin(server_url, f"drop database if exists {name} with (force)")

@@ -34,13 +34,14 @@ VOICE = ("voice_ai", "voice_live")
 class Mail:
     """An inbound mail and what we know of it: the lead and message it belongs to, if any. `key` names it among all
     answers: its receipt, or `message:` and its number where somebody logged it by hand (`logged`: it is written down
-    already)."""
+    already). `opt_out_only`: it is old, and nothing but a wish to be left alone still counts."""
 
     key: str
     received_at: datetime
     inbound: Inbound
     match: RowMapping | None
     logged: bool = False
+    opt_out_only: bool = False
 
     @property
     def lead_id(self) -> UUID | None:

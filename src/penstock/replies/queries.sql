@@ -20,7 +20,7 @@ select message_id, received_at from app.replies_due where message_id is not null
 -- name: logged
 -- An answer that somebody logged by hand, held for this transaction, and whose it is: the address (of a call or text the phone) they are reached
 -- at, and their lead that we wrote to last. What another worker holds is skipped, what it finished is gone.
-select m.id, m.at, m.subject, m.body_sealed as body, m.campaign_id, c.id as contact_id, p.id as contact_point_id, l.id as lead_id, l.company_id, l.assigned_persona as persona,
+select m.id, m.at, m.subject, m.body_sealed as body, m.opt_out_only, m.campaign_id, c.id as contact_id, p.id as contact_point_id, l.id as lead_id, l.company_id, l.assigned_persona as persona,
        null::bigint as enrollment_id, null::int as step, null::text as message_id
   from app.message_log m
   join app.contacts o on o.org_id = m.org_id and o.id = m.contact_id

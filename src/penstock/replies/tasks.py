@@ -75,7 +75,8 @@ def _mail(ctx: Context, org_id: int, key: str, row: RowMapping) -> Mail:
         sender="", recipients=(), message_id="", in_reply_to="", references=(), subject=row["subject"] or "",
         text=new_text(whole), whole=whole, headers={}, automatic=False,
     )  # fmt: skip
-    return Mail(key, min(row["at"], clock.now()), inbound, row, logged=True)
+    at = min(row["at"], clock.now())
+    return Mail(key, at, inbound, row, logged=True, opt_out_only=row["opt_out_only"])
 
 
 async def _process(ctx: Context, db: AsyncConnection, org_id: int, row: RowMapping) -> Done:
@@ -112,6 +113,8 @@ async def _act(
 ) -> tuple[str, Posted | None]:
     if meaning.opts_out and meaning.ruling is not None and (mail.inbound.sender or mail.match):
         await actions.opted_out(ctx, db, org_id, mail, meaning.ruling)
+    if mail.opt_out_only:
+        return (meaning.intent, None)
     if mail.lead_id is None:
         return (f"unmatched: {meaning.intent}", None)
     if told.left:

@@ -72,6 +72,9 @@ $$);
 
 -- Companies, messages: an answer logged by hand holds everything to its person until it is understood; what was written by hand to nobody's lead counts too.
 create index message_log_unread on app.message_log (org_id, contact_id) where direction = 'inbound' and intent is null;
+-- Those that were logged before anybody heard them are no news: a wish to be left alone still counts, nothing else follows.
+alter table app.message_log add column opt_out_only boolean not null default false;
+update app.message_log set opt_out_only = true where direction = 'inbound' and intent is null;
 alter table app.contact_attempts alter column lead_id drop not null;
 select app.describe('contact_attempts', 'Every reserved try to reach a person, and what people wrote down of their own: what the caps count. One in flight per person.', $$
 lead_id: lead; null where somebody wrote by hand to nobody's lead
@@ -81,6 +84,7 @@ reference: message, call or logged message it belongs to; makes a second reserva
 $$);
 select app.describe('message_log', 'Every message out and in. A message in doubt (its worker died while sending) is never sent again.', $$
 intent: for inbound: what it means; null: logged by hand, and nobody has read it yet
+opt_out_only: logged by hand before such answers were heard: read for a wish to be left alone, and for nothing else
 $$);
 select app.describe('contact_points', 'A phone or email of a contact, sealed, with where it came from and what is known of it.', $$
 replaced_at: another was written in its place through people.contact, or the person went to another employer; it comes back only by being written again
