@@ -79,9 +79,15 @@ DIVIDED = {
         CEO, formerly CFO until 2020
         CEO | Retired Army Officer
         CEO | Legal | Compliance
+        CEO | Advisor
+        CEO | Board Advisor
+        Founder & CEO | Coach
+        Volunteer • CEO
     """,
     ("CEO", 2): """
         Owner | Sales
+        Owner | Consultant
+        Owner | Property Manager
         President | Speaker
         President; HR
     """,
@@ -89,6 +95,8 @@ DIVIDED = {
         CFO - Treasurer
         CFO | Finance
         CFO; Founder | CTO
+        CFO | Consultant
+        CFO | Student
     """,
     ("HR", 1): """
         VP, HR
@@ -97,6 +105,7 @@ DIVIDED = {
     """,
     ("HR", 2): """
         HR | People
+        HR Manager | Recruiter
         HR - United States
     """,
     None: """
@@ -112,6 +121,7 @@ DIVIDED = {
         Chief Financial Officer - Deceased
         Assistant - CFO
         Assistant | Deputy | CFO
+        CEO - EMEA
         CEO - North America
         CFO – EMEA
         CFO | Asia & Australia
@@ -121,6 +131,8 @@ DIVIDED = {
         CFO — Fractional
         Intern | HR
         HR | Recruiter
+        HR | Benefits Coordinator
+        Student | HR
         President | Sales
         President - Sales and Marketing
         Founder | CTO

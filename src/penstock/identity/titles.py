@@ -16,7 +16,7 @@ Slot = Literal["CEO", "CFO", "HR"]
 SLOTS: Final[tuple[Slot, ...]] = get_args(Slot)
 
 _CLAUSES = re.compile(r"[;|•·\n]|\s[-–—]+\s|[–—]")
-_ABOUT_ROLES: Final = ("former", "never", "unit", "other_chief", "function", "low")
+_ABOUT_ROLES: Final = ("former", "never", "unit", "other_chief", "function")
 _BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
@@ -38,11 +38,12 @@ def claim_of_title(title: str | None) -> TitleClaim | None:
     """The slot that the title fills, and with what rank; None where it fills none."""
     table = _table()
     clauses = [words for clause in _CLAUSES.split(title or "") if (words := _plain(clause, table))]
-    asides = ["", *(words if _is_aside(words, table) else "" for words in clauses), ""]
+    around = ["", *clauses, ""]
+    asides = [words if _is_aside(words, table) else "" for words in around]
     found = [
         claim
         for n, words in enumerate(clauses, start=1)
-        for claim in _claims(words, f"{asides[n - 1]} | {asides[n + 1]}", table)
+        for claim in _claims(words, *(f"{side[n - 1]} | {side[n + 1]}" for side in (asides, around)), table)
     ]
     return min(found, key=lambda claim: (claim.rank, SLOTS.index(claim.slot)), default=None)
 
@@ -74,11 +75,11 @@ class _Table(NamedTuple):
 
 def _is_aside(words: str, table: _Table) -> bool:
     """Whether the clause fills no slot and holds only words that say something of a role."""
-    return not table.aside.sub("", words).strip() and not any(_claims(words, "", table))
+    return not table.aside.sub("", words).strip() and not any(_claims(words, "", "", table))
 
 
-def _claims(words: str, beside: str, table: _Table) -> Iterator[TitleClaim]:
-    """What a clause claims; `beside` is what its neighbours say of it."""
+def _claims(words: str, beside: str, around: str, table: _Table) -> Iterator[TitleClaim]:
+    """What a clause claims; `beside` is what its neighbours say of it, `around` all that they hold."""
     if was := table.lists["former"].search(words):
         if was.end() == len(words):
             return
@@ -89,6 +90,7 @@ def _claims(words: str, beside: str, table: _Table) -> Iterator[TitleClaim]:
         words = words[: cut.start()].strip()
     if (
         table.lists["never"].search(words)
+        or table.lists["another_role"].search(words)
         or table.lists["never"].search(beside)
         or table.lists["former"].search(beside)
     ):
@@ -96,6 +98,8 @@ def _claims(words: str, beside: str, table: _Table) -> Iterator[TitleClaim]:
     words = table.lists["narrower"].sub("-", words)
     for rule in table.rules:
         narrow = table.lists["low" if rule.slot == "HR" else "unit"]
+        if rule.whole and any(table.lists[role].search(around) for role in ("never", "another_role", "low")):
+            continue  # the department of somebody whose role stands beside it
         if not narrow.search(words) and not narrow.search(beside) and rule.fits(words, beside):
             yield TitleClaim(rule.slot, rule.rank)
 
