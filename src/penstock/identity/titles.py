@@ -43,7 +43,7 @@ def claim_of_title(title: str | None) -> TitleClaim | None:
     found = [
         claim
         for n, words in enumerate(clauses, start=1)
-        for claim in _claims(words, *(f"{side[n - 1]} | {side[n + 1]}" for side in (asides, around)), table)
+        for claim in _claims(words, f"{asides[n - 1]} | {asides[n + 1]}", f"{around[n - 1]} | {around[n + 1]}", table)
     ]
     return min(found, key=lambda claim: (claim.rank, SLOTS.index(claim.slot)), default=None)
 
