@@ -16,6 +16,7 @@ from penstock.core.context import Context
 from penstock.core.db import execute
 from penstock.outreach import campaigns
 from penstock.outreach.feeder import feed
+from penstock.outreach.tasks import pump
 
 COMMAND = "by command"
 WAYS = [COMMAND, "delete from marketing.campaign_contact", "delete from app.campaign_contacts"]
@@ -60,6 +61,29 @@ async def test_a_sequence_under_way_ends_with_its_tasks_however_its_person_is_ta
         assert [row["lead_id"] for row in await campaigns.members(db, made.campaign_id)] == [other]
         assert (await campaigns.show(db, made.campaign_id))["people"] == 1
     assert len(await sql(ctx, "select 1 from marketing.campaign_contact")) == 1
+
+
+async def test_a_sequence_of_somebody_who_is_on_no_list_ends_as_well(ctx: Context) -> None:
+    """The feeder's own campaign of a playbook has no list; and a removal may come while the feeder is at it."""
+    contact, lead = await make_person(ctx, await make_company(ctx))
+    made = await campaigns.create(ctx, 1, **ALL)
+    stranger, _ = await make_person(ctx, await make_company(ctx))
+    assert (await feed(ctx, 1))["fed"] == 1 and made.campaign_id is not None
+    again = (
+        "update app.enrollments"
+        " set state = 'active', ended_at = null, stop_reason = null, next_execution_at = app.now()"
+    )
+    await change(ctx, "update app.campaign_contacts set removed_at = app.now()")
+    await change(ctx, again)
+    await pump(ctx, 1)
+    (ended,) = await sql(ctx, "select state, stop_reason from app.enrollments where lead_id = :id", id=lead)
+    assert (ended["state"], ended["stop_reason"]) == ("stopped", "taken out of the campaign")
+    await change(ctx, "update app.campaign_contacts set contact_id = :c", c=stranger)
+    await change(ctx, again)
+    async with ctx.db.tenant(1) as db:
+        assert await campaigns.remove(db, 1, made.campaign_id, [contact]) == [contact]
+    (ended,) = await sql(ctx, "select state, stop_reason from app.enrollments where lead_id = :id", id=lead)
+    assert (ended["state"], ended["stop_reason"]) == ("stopped", "taken out of the campaign")
 
 
 @pytest.mark.parametrize("way", WAYS)

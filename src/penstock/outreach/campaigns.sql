@@ -130,6 +130,10 @@ select id from app.contacts where id = any(cast(:contact_ids as bigint[]));
 update app.campaign_contacts set removed_at = app.now()
  where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) and removed_at is null returning contact_id;
 
+-- name: enrolled
+select e.id, l.contact_id from app.enrollments e join app.leads l on l.org_id = e.org_id and l.id = e.lead_id
+ where e.org_id = cast(:org_id as int) and e.campaign_id = cast(:id as bigint) and l.contact_id = any(cast(:contact_ids as bigint[])) and e.state in ('active', 'paused') order by e.id;
+
 -- name: readmit
 update app.campaign_contacts set removed_at = null, created_at = app.now(), company_id = null
  where org_id = cast(:org_id as int) and campaign_id = cast(:id as bigint) and contact_id = any(cast(:contact_ids as bigint[])) and removed_at is not null returning contact_id;

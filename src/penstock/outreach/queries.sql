@@ -148,15 +148,16 @@ select d.enrollment_id, d.lead_id, d.contact_point_id, d.current_step
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
 -- name: due
--- Steps to be tried, oldest first. A campaign that was switched off keeps its people waiting; a dead address is left first.
+-- Steps to be tried, oldest first, or the ones of these that still are. A campaign that was switched off keeps its people waiting; a dead address is left first.
 select d.enrollment_id, d.lead_id, d.contact_point_id, d.campaign_id, d.current_step, l.campaign_status, l.playbook, l.contact_id, d.persona, a.address,
        l.company_id is null or cardinality(c.targets) = 0
-         or exists (select 1 from app.company_slots s where s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.role_code = any(c.targets)) as is_meant
+         or exists (select 1 from app.company_slots s where s.org_id = l.org_id and s.company_id = l.company_id and s.contact_id = l.contact_id and s.role_code = any(c.targets)) as is_meant,
+       exists (select 1 from app.campaign_contacts k where k.org_id = d.org_id and k.campaign_id = d.campaign_id and k.contact_id = l.contact_id and k.removed_at is not null) as was_removed
   from app.outreach_due d
   join app.enrolled_addresses a on a.org_id = d.org_id and a.enrollment_id = d.enrollment_id
   join app.campaigns c on c.org_id = d.org_id and c.id = d.campaign_id and c.is_active
   join app.leads l on l.org_id = d.org_id and l.id = d.lead_id
- where a.address <> 'dead'
+ where a.address <> 'dead' and (cast(:ids as bigint[]) is null or d.enrollment_id = any(cast(:ids as bigint[])))
  order by d.next_execution_at, d.enrollment_id limit cast(:limit as int);
 
 -- name: lock_writing

@@ -82,12 +82,20 @@ async def _plan_due(ctx: Context, org_id: int) -> tuple[int, list[RowMapping]]:
     try:
         async with ctx.db.tenant(org_id) as db:
             await execute(db, SQL["lock_writing"], org_id=org_id)
-            due = await rows(db, SQL["due"], limit=PLANNED)
+            due = await rows(db, SQL["due"], ids=None, limit=PLANNED)
             return len(due), await _plan(ctx, db, org_id, due)
-    except Exception:
+    except Exception as error:
         if not due:
             raise
-    return len(due), await _alone(ctx, org_id, due, _plan)
+        fault = error
+    return len(due), await _alone(ctx, org_id, due, _plan_again, fault)
+
+
+async def _plan_again(ctx: Context, db: AsyncConnection, org_id: int, seen: Sequence[RowMapping]) -> list[RowMapping]:
+    """The same steps as they are now: another worker may have moved one on."""
+    await execute(db, SQL["lock_writing"], org_id=org_id)
+    due = await rows(db, SQL["due"], ids=[row["enrollment_id"] for row in seen], limit=PLANNED)
+    return await _plan(ctx, db, org_id, due)
 
 
 async def _alone(
@@ -95,21 +103,28 @@ async def _alone(
     org_id: int,
     due: Sequence[RowMapping],
     work: Callable[[Context, AsyncConnection, int, Sequence[RowMapping]], Awaitable[Sequence[Made]]],
+    fault: Exception,
 ) -> list[Made]:
-    """What failed for many at once is done for each by itself: one strange step waits in the DLQ, the others go on.
+    """What failed for many at once, by `fault`, is done for each by itself: one strange step waits in the DLQ, the
+    others go on. Where every one of them fails alike it is not the steps: `fault` is raised, and nothing waits.
 
     Of an error that is not ours only its type is kept: its text may hold what nobody should read.
     """
+    log.warning("batch_failed", steps=len(due), error=type(fault).__name__)
     made: list[Made] = []
+    failed: list[tuple[RowMapping, Exception]] = []
     for row in due:
         try:
             async with ctx.db.tenant(org_id) as db:
                 made += await work(ctx, db, org_id, [row])
         except Exception as error:
-            why = reason_of(error)
-            log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(error).__name__)
-            async with ctx.db.tenant(org_id) as db:
-                await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, why)
+            failed.append((row, error))
+    if 1 < len(due) == len(failed) and len({type(error) for _, error in failed}) == 1:
+        raise fault
+    for row, error in failed:
+        log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(error).__name__)
+        async with ctx.db.tenant(org_id) as db:
+            await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, reason_of(error))
     return made
 
 
@@ -141,6 +156,8 @@ def _hopeless(ctx: Context, row: RowMapping) -> str | None:
     """Why a sequence has nothing left to do, whatever the gate says."""
     if row["campaign_status"] not in ("active", "paused"):
         return str(row["campaign_status"])
+    if row["was_removed"]:  # while the feeder was at it
+        return "taken out of the campaign"
     if not row["is_meant"]:  # somebody else holds the slot now: the company is talked to through them
         return "no slot of the campaign"
     if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence):
@@ -178,8 +195,8 @@ async def _send(ctx: Context, org_id: int, planned: Sequence[RowMapping]) -> Non
     try:
         async with ctx.db.tenant(org_id) as db:
             posted = await _authorise(ctx, db, org_id, planned)
-    except Exception:
-        posted = await _alone(ctx, org_id, planned, _authorise)
+    except Exception as error:
+        posted = await _alone(ctx, org_id, planned, _authorise, error)
     allowed = await post.still_allowed(ctx, org_id, posted)
     room = asyncio.Semaphore(ctx.settings.mail.connections)
     outcomes = await asyncio.gather(*(_hand_over(ctx, email, allowed, room) for email in posted))
