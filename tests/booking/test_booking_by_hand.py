@@ -12,7 +12,9 @@ from test_booking_handoffs import TYPED, change, sql, under_way
 from test_booking_webhooks import told
 
 from factories import make_company
+from penstock import billing
 from penstock.booking.tasks import pump
+from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import scalar
 
@@ -76,6 +78,67 @@ async def test_a_meeting_without_a_lead_is_moved_and_cancelled_too(ctx: Context)
     assert await sql(ctx, "select stage, error from app.dlq") == []
     notices = await sql(ctx, "select kind from app.notifications order by id")
     assert [row["kind"] for row in notices] == ["appointment_booked", "appointment_moved", "appointment_cancelled"]
+
+
+FEES = "select kind, reference from app.billing_events order by id"
+STANDING = (
+    "select l.sales_stage, a.status as number from app.leads l join app.lead_number_assignments a on a.lead_id = l.id"
+)
+
+
+async def test_the_fee_stands_for_the_other_meeting_while_there_is_one_and_is_credited_once(ctx: Context) -> None:
+    company, contact, lead = await under_way(ctx)
+    await change(
+        ctx,
+        "insert into app.lead_number_assignments (lead_id, number_id)"
+        " select :lead, id from app.phone_numbers order by id limit 1",
+        lead=lead,
+    )
+    for day in range(2):
+        await change(ctx, TYPED, contact=contact, company=company, at=START + timedelta(days=day))
+        await pump(ctx, 1)
+    wrong, right = [str(row["id"]) for row in await sql(ctx, "select id from app.appointments order by starts_at")]
+    first = [{"kind": "charge", "reference": wrong}]
+    assert await sql(ctx, FEES) == first
+    await change(ctx, f"{DELETE} where event_time = :at", at=START)
+    await pump(ctx, 1)
+    moved = [*first, {"kind": "credit", "reference": wrong}, {"kind": "charge", "reference": right}]
+    assert await sql(ctx, FEES) == moved
+    assert await sql(ctx, STANDING) == [{"sales_stage": "appointment_scheduled", "number": "booked_locked"}]
+    await change(ctx, DELETE)
+    await pump(ctx, 1)
+    assert await sql(ctx, FEES) == [*moved, {"kind": "credit", "reference": right}]
+    assert await sql(ctx, STANDING) == [{"sales_stage": "interested", "number": "released"}]
+
+
+async def test_a_fee_that_an_invoice_names_is_not_charged_again_for_the_other_meeting(ctx: Context) -> None:
+    company, contact, _ = await under_way(ctx)
+    for day in range(2):
+        await change(ctx, TYPED, contact=contact, company=company, at=START + timedelta(days=day))
+        await pump(ctx, 1)
+    await billing.close_period(ctx, 1, clock.now() + timedelta(seconds=1))
+    await change(ctx, f"{DELETE} where event_time = :at", at=START)
+    await pump(ctx, 1)
+    (fee,) = await sql(ctx, "select kind, invoice_id is not null as invoiced from app.billing_events")
+    assert fee == {"kind": "charge", "invoiced": True}
+
+
+async def test_a_meeting_of_the_calendar_that_was_typed_as_well_is_one_and_ends_with_its_fee(ctx: Context) -> None:
+    company, contact, lead = await under_way(ctx)
+    await change(ctx, TYPED, contact=contact, company=company, at=START)
+    await told(ctx, event("BOOKING_CREATED", lead_id=lead))
+    assert len(await sql(ctx, "select 1 from app.appointments where status = 'accepted'")) == 2
+    await told(ctx, event("BOOKING_CANCELLED", lead_id=lead))
+    assert [row["kind"] for row in await sql(ctx, FEES)] == ["charge", "credit"]
+    assert (await sql(ctx, "select sales_stage from app.leads"))[0]["sales_stage"] == "interested"
+
+
+async def test_of_two_meetings_in_the_calendar_the_second_keeps_the_fee(ctx: Context) -> None:
+    _, _, lead = await under_way(ctx)
+    later = event("BOOKING_CREATED", "bk_2", start=START + timedelta(days=1), lead_id=lead)
+    await told(ctx, event("BOOKING_CREATED", lead_id=lead), later, event("BOOKING_CANCELLED", lead_id=lead))
+    assert [row["kind"] for row in await sql(ctx, FEES)] == ["charge", "credit", "charge"]
+    assert (await sql(ctx, "select sales_stage from app.leads"))[0]["sales_stage"] == "appointment_scheduled"
 
 
 async def test_a_meeting_that_is_deleted_before_anything_acted_on_it_never_was(ctx: Context) -> None:

@@ -117,6 +117,13 @@ select distinct on (kind) kind, value from app.contact_points
 -- name: live_appointment
 select id, uid, starts_at from app.appointments where lead_id = cast(:lead_id as uuid) and status in ('accepted', 'pending') order by starts_at desc limit 1;
 
+-- name: other_appointment
+-- Another one of the lead that was booked and stands, the first that was; not the same one typed once more, which only ends by hand.
+select a.id, a.broker_id from app.appointments a
+ where a.lead_id = cast(:lead_id as uuid) and a.id <> cast(:id as uuid) and a.status in ('accepted', 'pending')
+   and exists (select 1 from app.handoffs h where h.org_id = a.org_id and h.cause = 'appointment:' || a.id)
+ order by a.created_at, a.id limit 1;
+
 -- name: appointment_by_uid
 -- Also under the uid it had before it was moved.
 select id, lead_id, broker_id, uid, status, starts_at, ends_at from app.appointments

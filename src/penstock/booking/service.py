@@ -228,10 +228,16 @@ async def record_cancellation(
 
 
 async def _cancel(ctx: Context, db: AsyncConnection, org_id: int, appointment: RowMapping, slot: Slot) -> None:
-    """What a cancellation changes besides the appointment."""
+    """What a cancellation changes besides the appointment. The fee is for another one of the lead, if one stands."""
+    lead_id = appointment["lead_id"]
+    await execute(db, SQL["lock_lead"], lead_id=lead_id)
     await billing.credit_event(db, event_type="appointment_set", reference=str(appointment["id"]))
-    await execute(db, SQL["reopen_sale"], lead_id=appointment["lead_id"])
-    await execute(db, SQL["release_assignment"], lead_id=appointment["lead_id"])
+    other = await one(db, SQL["other_appointment"], lead_id=lead_id, id=appointment["id"])
+    if other is not None:
+        await _charge(db, org_id, lead_id, other["id"], other["broker_id"])
+    else:
+        await execute(db, SQL["reopen_sale"], lead_id=lead_id)
+        await execute(db, SQL["release_assignment"], lead_id=lead_id)
     await _follow_up(ctx, db, org_id, appointment, "appointment_cancelled", "Appointment cancelled", slot)
 
 
