@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -78,6 +79,20 @@ async def test_a_meeting_without_a_lead_is_moved_and_cancelled_too(ctx: Context)
     assert await sql(ctx, "select stage, error from app.dlq") == []
     notices = await sql(ctx, "select kind from app.notifications order by id")
     assert [row["kind"] for row in notices] == ["appointment_booked", "appointment_moved", "appointment_cancelled"]
+
+
+async def test_of_a_meeting_that_is_moved_there_and_back_again_every_move_is_told(ctx: Context) -> None:
+    company, contact, _ = await under_way(ctx)
+    await change(ctx, TYPED, contact=contact, company=company, at=START)
+    await pump(ctx, 1)
+    for minutes in (60, -60, 60):
+        await change(ctx, MOVE, minutes=minutes)
+        await pump(ctx, 1)
+        await pump(ctx, 1)
+    notices = await sql(ctx, "select kind, payload_sealed from app.notifications order by id")
+    assert [row["kind"] for row in notices] == ["appointment_booked"] + ["appointment_moved"] * 3
+    subjects = [json.loads(ctx.sealer.open(1, row["payload_sealed"]))["subject"] for row in notices]
+    assert subjects[1] == subjects[3] != subjects[2], "the last word is where the meeting is"
 
 
 FEES = "select kind, reference from app.billing_events order by id"

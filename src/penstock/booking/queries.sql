@@ -124,6 +124,9 @@ select a.id, a.broker_id from app.appointments a
    and exists (select 1 from app.handoffs h where h.org_id = a.org_id and h.cause = 'appointment:' || a.id)
  order by a.created_at, a.id limit 1;
 
+-- name: this_transaction
+select cast(pg_current_xact_id() as text);
+
 -- name: appointment_by_uid
 -- Also under the uid it had before it was moved.
 select id, lead_id, broker_id, uid, status, starts_at, ends_at from app.appointments

@@ -319,8 +319,9 @@ async def _tell(
         "meeting_url": slot.meeting_url,
         **({"handoff_id": handed.id} if handed is not None else {}),
     }
-    # One appointment may be moved twice: the uid and the time make each telling its own.
-    key = f"{kind}:{appointment_id}:{slot.uid}:{slot.start.timestamp():.0f}"
+    # One may be moved there and back again: each move is told by the transaction that acts on it.
+    occasion = await scalar(db, SQL["this_transaction"]) if kind == "appointment_moved" else slot.uid
+    key = f"{kind}:{appointment_id}:{occasion}:{slot.start.timestamp():.0f}"
     await tell_broker(
         ctx, db, org_id, broker_id, Notice(kind, lead_id, key, f"{subject}: {when}", "\n".join(lines) + "\n", data)
     )
