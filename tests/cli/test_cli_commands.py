@@ -123,6 +123,11 @@ def test_a_list_of_permits_becomes_no_leads(penstock: Run, tmp_path: Path, datab
     for playbook in ("equity", "roofing"):
         assert "penstock permits import" in penstock("import", str(file), "--playbook", playbook, expect=2).stderr
     assert sql(database, "select count(*) from app.leads") == [(0,)]
+    places = "Address,City,State,Zip,Last Permit Number,Last Permit Date,Permit Count"
+    file.write_text(f"{places}\n1 Oak St,Austin,TX,78701,B-1,2019-05-01,3\n")
+    assert json.loads(penstock("import", str(file), "--json", "-").stdout)["made"] == {"leads": 1}
+    file.write_text("Company Name,State,Permits,Permits 2024\nAcme LLC,TX,1,2\n")
+    assert penstock("import", str(file), "--playbook", "renewals", "--json", "-")
 
 
 def test_a_file_of_which_every_row_was_rejected_says_why(penstock: Run, tmp_path: Path) -> None:

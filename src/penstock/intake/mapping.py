@@ -22,6 +22,7 @@ _CONTACT = re.compile(
     r"^(?P<kind>phone|phonenumber|cell|cellphone|mobile|mobilephone|landline|otherphone|other|homephone|workphone|voip)"
     r"(?P<n>\d{0,2})(?:number)?(?P<about>type|linetype|dnc|donotcall)?$"
 )
+_PERMIT_ID = re.compile(r"^(?!last|latest|recent|prior|previous).*permit(?:s|number|num|no|nr|id)?$")
 _EMAIL = re.compile(r"^(?:email|emailaddress|ownersemail|owneremail)(?P<n>\d{0,2})(?:address)?$")
 _KIND_OF: Final = {
     "cell": "mobile",
@@ -159,7 +160,7 @@ def plan(header: list[str], map_name: str = "auto", subject: Subject = "property
     if map_name == "auto":
         maps = (named for named in named_maps().values() if named.subject == subject)
         chosen = next((named for named in maps if recognises(named, header)), None)
-        if chosen is None and sum("permit" in plain(name) for name in header) > 1:
+        if chosen is None and subject == "property" and lists_permits(header):
             raise BadFile(
                 f"The file is a list of permits, by its columns: {_listed(header)}. Read it with "
                 "`penstock permits import FILE`; if it lists places all the same, give a map with --map FILE.yaml."
@@ -190,6 +191,12 @@ def recognises(one: MapFile, header: Iterable[str]) -> bool:
     """Whether the header looks like the files the map is for."""
     have = {plain(name) for name in header}
     return any(have.issuperset(plain(name) for name in wanted) for wanted in one.recognise)
+
+
+def lists_permits(header: Iterable[str]) -> bool:
+    """Whether each row is a permit, and not a place of which the list also tells when it had its last one."""
+    about = [plain(name) for name in header if "permit" in plain(name)]
+    return len(about) > 1 and any(_PERMIT_ID.search(word) for word in about)
 
 
 def _named(map_name: str, subject: Subject) -> MapFile:
