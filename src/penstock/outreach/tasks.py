@@ -119,12 +119,12 @@ async def _alone(
                 made += await work(ctx, db, org_id, [row])
         except Exception as error:
             failed.append((row, error))
-    if 1 < len(due) == len(failed) and len({type(error) for _, error in failed}) == 1:
+    if 1 < len(due) == len(failed) and len({type(why) for _, why in failed}) == 1:
         raise fault
-    for row, error in failed:
-        log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(error).__name__)
+    for row, why in failed:
+        log.warning("step_failed", lead_id=str(row["lead_id"]), error=type(why).__name__)
         async with ctx.db.tenant(org_id) as db:
-            await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, reason_of(error))
+            await hold(db, org_id, row["enrollment_id"], row["current_step"] + 1, reason_of(why))
     return made
 
 
