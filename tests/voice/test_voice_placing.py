@@ -215,6 +215,33 @@ async def test_a_call_that_cannot_be_looked_up_is_put_aside_and_others_are_calle
     assert await look(town_ctx, "select 1 as x from app.dlq") is None
 
 
+async def test_a_call_that_can_never_be_looked_up_holds_a_line_for_half_an_hour_and_is_never_dialled_again(
+    town_ctx: Context, town: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LINES", 1)
+    await make_consented(town_ctx)
+    stuck = await reserve_only(town_ctx)
+    await bury_worker(town_ctx)
+    await make_consented(town_ctx, "+18135550143", first_name="Eve")
+
+    async def garbled(*_: Any, **__: Any) -> None:
+        raise AttributeError("a list with Ada in it")
+
+    monkeypatch.setattr(Vapi, "find", garbled)
+    await tasks.pump(town_ctx, 1)
+    clock.hold(clock.now() + timedelta(minutes=30))
+    await tasks.pump(town_ctx, 1)
+    assert dialled(town) == [], "it may be under way"
+    clock.hold(clock.now() + timedelta(seconds=1))
+    await tasks.pump(town_ctx, 1)
+    monkeypatch.setattr(tasks, "LINES", 10)
+    clock.hold(clock.now() + timedelta(days=2))
+    await tasks.pump(town_ctx, 1)
+    assert {call["customer"]["number"] for call in dialled(town)} == {"+18135550143"}
+    kept = await look(town_ctx, "select state from app.calls where id = :id", id=stuck.call_id)
+    assert kept["state"] == "reserved"
+
+
 async def test_a_busy_vendor_costs_no_attempt_and_the_lead_is_tried_later(town_ctx: Context, town: Any) -> None:
     await make_consented(town_ctx)
     fault(town, rate_429=1.0)

@@ -1,6 +1,6 @@
 -- name: lines_in_use
--- Half an hour after it was placed a call is over, reported or not: none lasts longer than five minutes.
-select count(*) from app.calls where state in ('reserved', 'in_doubt') or (state = 'placed' and placed_at >= app.now() - interval '30 minutes');
+-- Half an hour after it was placed, or would have been, a call is over, reported and looked up or not: none lasts longer than five minutes.
+select count(*) from app.calls where state in ('reserved', 'in_doubt', 'placed') and coalesce(placed_at, reserved_at) >= app.now() - interval '30 minutes';
 
 -- name: due
 -- With the number the newest written consent names, if it is still alive.
