@@ -200,6 +200,23 @@ async def test_a_worker_that_had_nothing_under_way_signs_off(ctx: Context, rooms
     assert await _signed_off(ctx) == [True]
 
 
+async def test_a_worker_one_of_whose_jobs_failed_signs_off_all_the_same(
+    ctx: Context, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pump_of = worker.resolve
+
+    async def broken(ctx: Context, org_id: int) -> int:
+        raise RuntimeError("a pump that failed once")
+
+    replies = journey.BY_NAME["replies"].pump
+    monkeypatch.setattr(worker, "resolve", lambda name: broken if name == replies else pump_of(name))
+    await nudge(ctx, "replies")
+    async with worker.signed_in(ctx) as queue:
+        await worker.drain(queue, ctx)
+    assert ("replies", "failed") in await queued(ctx)
+    assert await _signed_off(ctx) == [True]
+
+
 async def _signed_off(ctx: Context) -> list[bool]:
     async with ctx.db.owner() as db:
         found = await rows(

@@ -41,7 +41,7 @@ def _register(queue: Queue, ctx: Context, stage: journey.Stage) -> None:
     async def run(org_id: int) -> None:
         try:
             await run_stage(ctx, stage.name, org_id)
-        except BaseException:
+        except asyncio.CancelledError:
             queue.cut_short = True
             raise
 

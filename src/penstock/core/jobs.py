@@ -25,7 +25,7 @@ POOL_SIZE = 4
 class Queue(procrastinate.App):
     """The queue as a worker process has it; open it before use.
 
-    `cut_short`: a job of this process ended by an error or was cancelled. What it had in flight is then in doubt.
+    `cut_short`: a job of this process was cancelled. What it had in flight is then in doubt.
     """
 
     def __init__(self, ctx: Context) -> None:
