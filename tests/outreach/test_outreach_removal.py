@@ -70,7 +70,8 @@ async def test_a_sequence_of_somebody_who_is_on_no_list_ends_as_well(ctx: Contex
     stranger, _ = await make_person(ctx, await make_company(ctx))
     assert (await feed(ctx, 1))["fed"] == 1 and made.campaign_id is not None
     again = (
-        "update app.enrollments"
+        "with fed as (update app.leads set campaign_status = 'active'"
+        " where id in (select lead_id from app.enrollments)) update app.enrollments"
         " set state = 'active', ended_at = null, stop_reason = null, next_execution_at = app.now()"
     )
     await change(ctx, "update app.campaign_contacts set removed_at = app.now()")
@@ -140,3 +141,48 @@ async def test_what_was_taken_out_goes_with_its_campaign(ctx: Context) -> None:
     await campaigns.create(ctx, 1, playbook="renewals", name="Other")
     await change(ctx, "delete from app.campaigns where playbook = 'renewals'")
     assert await sql(ctx, "select 1 from app.campaign_contacts") == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_whoever_was_taken_out_before_anything_left_us_can_be_put_back(ctx: Context, way: str) -> None:
+    contact, lead = await make_person(ctx, await make_company(ctx))
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.campaign_id is not None and (await feed(ctx, 1))["fed"] == 1
+    await take_out(ctx, way, contact)
+    (stands,) = await sql(ctx, "select campaign_status from app.leads where id = :id", id=lead)
+    assert stands["campaign_status"] == "queued"
+    clock.hold(clock.now() + timedelta(days=1))
+    assert (await feed(ctx, 1))["fed"] == 0
+    async with ctx.db.tenant(1) as db:
+        assert await campaigns.add(db, 1, made.campaign_id, [contact]) == [contact]
+    assert (await feed(ctx, 1))["fed"] == 1
+    (again,) = await sql(ctx, "select state, stop_reason, current_step from app.enrollments")
+    assert again == {"state": "active", "stop_reason": None, "current_step": 0}
+
+
+async def test_whoever_was_written_to_walks_no_sequence_again_and_add_says_so(ctx: Context) -> None:
+    contact, lead = await make_person(ctx, await make_company(ctx))
+    made = await campaigns.create(ctx, 1, **ALL)
+    assert made.campaign_id is not None and (await feed(ctx, 1))["fed"] == 1
+    await change(ctx, "update app.enrollments set current_step = 1 where lead_id = :id", id=lead)
+    await take_out(ctx, COMMAND, contact)
+    (stands,) = await sql(ctx, "select campaign_status from app.leads where id = :id", id=lead)
+    assert stands["campaign_status"] == "active"
+    async with ctx.db.tenant(1) as db:
+        assert await campaigns.add(db, 1, made.campaign_id, [contact]) == []
+        assert await campaigns.in_outreach(db, made.campaign_id, [contact]) == [contact]
+
+
+async def test_whoever_holds_the_slot_again_is_written_to_after_all(ctx: Context) -> None:
+    _, lead = await make_person(ctx, await make_company(ctx))
+    await campaigns.create(ctx, 1, **ALL)
+    assert (await feed(ctx, 1))["fed"] == 1
+    targets = "update app.campaigns set targets = cast(:roles as company.role_code_t[])"
+    await change(ctx, targets, roles=["HR"])
+    await pump(ctx, 1)
+    (ended,) = await sql(ctx, "select stop_reason from app.enrollments where lead_id = :id", id=lead)
+    assert ended["stop_reason"] == "no slot of the campaign"
+    clock.hold(clock.now() + timedelta(days=1))
+    assert (await feed(ctx, 1))["fed"] == 0
+    await change(ctx, targets, roles=["CFO", "CEO", "HR"])
+    assert (await feed(ctx, 1))["fed"] == 1 and await written_to(ctx) == {lead}

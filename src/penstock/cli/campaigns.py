@@ -145,8 +145,10 @@ async def add(campaign: Id, people: People, json: Json = False) -> None:
     """Add people who have a lead at a company. Whether and when they are written to is decided as for the others."""
     async with session() as ctx, ctx.db.tenant(ctx.settings.org_id) as db:
         await _known(db, campaign, people)
+        held = await campaigns.in_outreach(db, campaign, people)
         joined = await campaigns.add(db, ctx.settings.org_id, campaign, people)
-    _say({"added": joined}, f"{len(joined)} of {len(set(people))} people joined", json)
+    why = f"; {len(held)} in outreach already" if held else ""
+    _say({"added": joined, "in_outreach": held}, f"{len(joined)} of {len(set(people))} people joined{why}", json)
 
 
 @campaign_app.command("remove", epilog="Example: penstock campaign remove 3 12")

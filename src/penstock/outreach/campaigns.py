@@ -253,11 +253,18 @@ async def unknown(db: AsyncConnection, contact_ids: Sequence[int]) -> list[int]:
     return sorted(set(contact_ids) - known)
 
 
+async def in_outreach(db: AsyncConnection, campaign_id: int, contact_ids: Sequence[int]) -> list[int]:
+    """Which of these are, or were, in a sequence: nobody walks one twice, so adding them would come to nothing."""
+    found = await rows(db, SQL["in_outreach"], id=campaign_id, contact_ids=list(contact_ids))
+    return [row["contact_id"] for row in found]
+
+
 async def add(db: AsyncConnection, org_id: int, campaign_id: int, contact_ids: Sequence[int]) -> list[int]:
-    """Put people into a campaign, also such as were taken out of it; gives those that joined: with a lead at a company,
-    and not in it before."""
+    """Put people into a campaign, also such as were taken out of it; gives those that joined: with a lead at a company
+    that is in no sequence and was in none, and not in the campaign before."""
     await show(db, campaign_id)
-    who: dict[str, Any] = {"org_id": org_id, "id": campaign_id, "contact_ids": list(contact_ids)}
+    able = set(contact_ids) - set(await in_outreach(db, campaign_id, contact_ids))
+    who: dict[str, Any] = {"org_id": org_id, "id": campaign_id, "contact_ids": sorted(able)}
     found = [*await rows(db, SQL["readmit"], **who), *await rows(db, SQL["add"], **who)]
     return sorted(row["contact_id"] for row in found)
 

@@ -122,6 +122,13 @@ select cast(:org_id as int), k.id, c.id, app.now()
 on conflict (org_id, campaign_id, contact_id) do nothing
 returning contact_id;
 
+-- name: in_outreach
+-- Of these people, those whose every lead that the campaign could mean is, or was, in a sequence.
+select l.contact_id
+  from app.campaigns k join app.leads l on l.org_id = k.org_id and l.company_id is not null and l.playbook = coalesce(k.playbook, l.playbook) and l.merged_into is null
+ where k.id = cast(:id as bigint) and l.contact_id = any(cast(:contact_ids as bigint[]))
+ group by l.contact_id having bool_and(l.campaign_status in ('active', 'replied', 'paused', 'converted')) order by l.contact_id;
+
 -- name: known
 select id from app.contacts where id = any(cast(:contact_ids as bigint[]));
 

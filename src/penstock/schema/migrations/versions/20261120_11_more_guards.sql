@@ -64,6 +64,30 @@ end $$;
 create trigger trg_employer_left after update of company_id, left_company_at on app.contacts for each row
   when (old.left_company_at is not null and new.left_company_at is null and new.company_id <> old.company_id) execute function app.employer_left();
 
+-- Who left and is seated again takes their leads along, whose emails are retired.
+create or replace function app.slot_changes_hands() returns trigger language plpgsql set search_path = app, pg_catalog as $$
+declare other company.role_code_t;
+begin
+  if (new.org_id, new.id, new.company_id, new.role_code) is distinct from (old.org_id, old.id, old.company_id, old.role_code) then
+    raise exception 'the % slot of company % stays that', old.role_code, old.company_id using errcode = 'PS006', hint = 'a company has one slot of each role: set contact_id of the other slot instead';
+  end if;
+  new.updated_at := app.now();
+  if new.contact_id is distinct from old.contact_id then
+    new.filled_at := case when new.contact_id is not null then app.now() end;
+    new.lead_id := null;
+    select s.role_code into other from app.company_slots s
+     where s.org_id = new.org_id and s.company_id = new.company_id and s.contact_id = new.contact_id and s.id <> new.id;
+    if found then
+      raise exception 'contact % already holds the % slot of company %', new.contact_id, other, new.company_id using errcode = 'PS007', hint = 'a person holds one slot of a company: empty that slot first';
+    end if;
+    perform from app.leads l join app.contacts c on c.org_id = l.org_id and c.id = l.contact_id   -- everybody takes leads before people
+      where l.org_id = new.org_id and l.contact_id = new.contact_id and c.left_company_at is not null order by l.id for no key update of l;
+    update app.contacts c set company_id = new.company_id, left_company_at = null
+     where c.org_id = new.org_id and c.id = new.contact_id and (c.company_id is null or c.left_company_at is not null);
+  end if;
+  return new;
+end $$;
+
 -- Workers: which workers of the queue a process runs, so that the jobs of one that died no longer lock their stages.
 alter table app.workers add column queue_ids bigint[] not null default '{}';
 select app.describe('workers', 'Running and past worker processes: whose unfinished reservations are in doubt.', $$
@@ -134,6 +158,19 @@ begin
   return null;
 end $$;
 create trigger trg_end_with_removal after update of removed_at on app.campaign_contacts for each row when (old.removed_at is null and new.removed_at is not null) execute function app.end_with_removal();
+-- Whoever was let go at a company before anything left us stands in line again, for the campaign that means them next.
+insert into app.status_transitions values ('campaign_status', 'active', 'queued');
+create function app.back_in_line() returns trigger language plpgsql set search_path = app, pg_catalog set enable_seqscan = off as $$
+begin
+  update app.leads l set campaign_status = 'queued', status_reason = null, facts_changed_at = app.now()
+   where l.org_id = new.org_id and l.id = new.lead_id and l.company_id is not null and l.campaign_status = 'active'
+     and exists (select 1 from app.campaign_contacts k where k.org_id = l.org_id and k.campaign_id = new.campaign_id and k.contact_id = l.contact_id)
+     and not exists (select 1 from app.enrollments e where e.org_id = l.org_id and e.lead_id = l.id and (e.state in ('active', 'paused') or e.current_step > 0))
+     and not exists (select 1 from app.message_log m where m.org_id = l.org_id and m.lead_id = l.id and m.enrollment_id is not null and m.direction = 'outbound' and m.state <> 'failed');
+  return null;
+end $$;
+create trigger trg_back_in_line after update of state on app.enrollments for each row
+  when (new.state = 'stopped' and old.state <> 'stopped' and new.stop_reason in ('taken out of the campaign', 'no slot of the campaign')) execute function app.back_in_line();
 
 -- Identity: names lose legal forms that are written out too, and keep the vowels of scripts that write them as marks. The next sweep makes the keys
 -- of such companies anew; a contractor takes the shorter key where no other has it.
