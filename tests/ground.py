@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import tempfile
@@ -16,10 +17,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import penstock
 from penstock import assembly, onboarding
 from penstock.core.context import Context
+from penstock.core.db import scalar
 from penstock.core.settings import Net, Settings, Vendors
 from penstock.schema import migrate
 
@@ -74,6 +78,13 @@ def with_net(ctx: Context, **changed: Any) -> Context:
 def several_lines(ctx: Context) -> Context:
     """The same Context with as many batches at once as an installation has: how they are cut is then by chance."""
     return with_vendors(with_net(ctx, concurrency=Net().concurrency), concurrency=Vendors().concurrency)
+
+
+async def until_it_waits(db: AsyncConnection, other: asyncio.Task[Any]) -> None:
+    """Until another transaction waits for what this one holds, or is through."""
+    waited_for = text("select exists (select 1 from pg_locks where pg_backend_pid() = any(pg_blocking_pids(pid)))")
+    while not other.done() and not await scalar(db, waited_for):
+        pass
 
 
 def shared_data() -> Path:

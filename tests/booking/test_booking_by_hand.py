@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from test_booking_handoffs import TYPED, change, sql, under_way
 from test_booking_webhooks import told
 
 from factories import make_company
+from ground import until_it_waits
 from penstock import billing
 from penstock.booking.tasks import pump
 from penstock.core import clock
@@ -175,6 +177,17 @@ async def test_the_same_person_and_time_are_taken_once(ctx: Context) -> None:
     assert len(await sql(ctx, "select 1 from app.appointments")) == 1
     await change(ctx, TYPED, contact=contact, company=company, at=START + timedelta(days=1))
     assert len(await sql(ctx, "select 1 from app.appointments")) == 2
+
+
+@pytest.mark.parametrize("named", ["contact", "company"])
+async def test_what_two_type_at_once_is_taken_once(ctx: Context, named: str) -> None:
+    company, contact, _ = await under_way(ctx)
+    whose = {"contact": contact, "company": None} if named == "contact" else {"contact": None, "company": company}
+    async with asyncio.TaskGroup() as hands, ctx.db.tenant(1) as db:
+        await db.execute(text(TYPED), {**whose, "at": START})
+        second = hands.create_task(change(ctx, TYPED, **whose, at=START))
+        await until_it_waits(db, second)
+    assert len(await sql(ctx, "select 1 from app.appointments")) == 1
 
 
 async def test_an_appointment_of_the_calendar_is_moved_and_cancelled_there(ctx: Context) -> None:

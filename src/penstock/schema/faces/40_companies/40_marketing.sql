@@ -98,6 +98,7 @@ begin
       raise exception 'a booking is with somebody' using errcode = 'PS006', hint = 'name a contact_id, a company_id or both';
     end if;
     perform from app.contacts c where c.org_id = org and c.id = new.contact_id for no key update;   -- who writes the same now waits here
+    perform from app.companies c where new.contact_id is null and c.org_id = org and c.id = new.company_id for no key update;
     select b.* into a from app.appointments b
      where b.org_id = org and b.starts_at = new.event_time and b.status in ('accepted', 'pending') and (b.contact_id = new.contact_id or (new.contact_id is null and b.company_id = new.company_id))
      order by b.number limit 1;
