@@ -19,9 +19,27 @@ FIRMS = (  # as their key was made then
     ("Bolt Roofing LLC", "bolt roofing"),
     ("Bolt Roofing, Limited Liability Company", "bolt roofing limited liability"),
     ("Crane Limited Partnership", "crane limited partnership"),
+    ("Dinse, A Professional Corporation", "dinse a professional"),
+    ("Eel Professional Association", "eel professional association"),
+    ("Fox Limited Liability Limited Partnership", "fox limited liability limited partnership"),
+    ("Gnu Professional Limited Liability Company", "gnu professional limited liability"),
+    ("Hall Professional Co", "hall professional"),
+    ("Ibis, S.A. de C.V.", "ibis sa de cv"),
+    ("Jay (Private) Limited", "jay private"),
+    ("Kite Sp. zoo", "kite sp zoo"),
+    ("Lark Public Company", "lark public"),
+    ("Tata Public Limited Company", "tata public"),
 )
-ANEW = {"Acme Limited Liability Company", "Sp Sp. z o.o.", "Cemex, S.A. de C.V.", "Dinse, a Professional Corp.", "काम"}
-AS_THEY_WERE = {"Acme LLC", "Limited Editions Inc", "Professional Movers", "Café Müller"}
+ANEW = {
+    "Acme Limited Liability Company",
+    "Sp Sp. z o.o.",
+    "Ha Sp. zoo",
+    "Jay (Private) Limited",
+    "Cemex, S.A. de C.V.",
+    "Dinse, a Professional Corp.",
+    "काम",
+}
+AS_THEY_WERE = {"Acme LLC", "Limited Editions Inc", "Professional Movers", "Zoo Supplies", "Café Müller"}
 
 
 def test_keys_made_before_are_made_anew(server_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from signal_room import ask, at, change, holders, movements, officer, page_of
 from sqlalchemy import text
 
 from factories import make_company, make_person
+from ground import until_it_waits
 from penstock import identity
 from penstock.core import clock
 from penstock.core.context import Context
@@ -143,6 +145,22 @@ async def test_who_is_put_back_by_hand_stands_in_line_again_and_may_leave_again(
         found = await standing_of(ctx, bob)
         assert (found["campaign_status"], found["left"]) == (status, who is None)
     assert await movements(ctx, company) == {"CFO:left:bob smith", "CFO:took:bob smith", "CFO:left:bob smith:2"}
+
+
+async def test_who_left_is_seated_lead_first_and_person_last(ctx: Context) -> None:
+    company = await make_company(ctx)
+    bob = await bob_at(ctx, company)
+    await seat(ctx, company, None)
+    await work(ctx)
+    other = await make_company(ctx)
+    async with asyncio.TaskGroup() as hands, ctx.db.tenant(1) as db:
+        await db.execute(text("select 1 from app.leads where contact_id = :bob for update"), {"bob": bob})
+        seating = hands.create_task(seat(ctx, other, bob))
+        await until_it_waits(db, seating)
+        await db.execute(text("select 1 from app.contacts where id = :bob for update nowait"), {"bob": bob})
+    assert (await holders(ctx, other))["CFO"] == "Bob Smith"
+    (left,) = await ask(ctx, "select left_company_at, company_id from app.contacts where id = :bob", bob=bob)
+    assert left == {"left_company_at": None, "company_id": other}
 
 
 async def test_who_is_put_out_of_two_companies_is_let_go_at_both(ctx: Context) -> None:

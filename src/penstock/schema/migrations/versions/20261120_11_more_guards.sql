@@ -175,11 +175,15 @@ create trigger trg_back_in_line after update of state on app.enrollments for eac
 -- Identity: names lose legal forms that are written out too, and keep the vowels of scripts that write them as marks. The next sweep makes the keys
 -- of such companies anew; a contractor takes the shorter key where no other has it.
 update app.companies set keys_at = null
- where name ~* '\mlimited\s+(liability|partnership)\M|\m(public|private|proprietary)\s+limited\M|\mprofessional\s+(corp|association)|\mde\s+(c\.?\s*v|r\.?\s*l)\M|\mz\s+o\.?\s*o\M'
+ where name ~* '\mlimited\W+(liability|partnership)\M|\m(public|private|proprietary)\W+limited\M|\mprofessional\W+(corp|association)|\mde\s+(c\.?\s*v|r\.?\s*l)\M|\msp\W+z\s*o\.?\s*o\M'
     or name ~ '[\u0900-\u109f\u1780-\u17ff\u3040-\u30ff\uff66-\uff9f]';
+-- The last word of some forms is off the old key already: then the name says that it was one.
 update app.contractors c set name_key = n.key
   from (select org_id, id, key, row_number() over (partition by org_id, key order by id) as turn
-          from (select org_id, id, regexp_replace(name_key, ' (professional )?limited (liability|partnership|liability partnership)$', '') as key, name_key from app.contractors) k where key <> name_key) n
+          from (select org_id, id, name_key, regexp_replace(
+                         regexp_replace(name_key, case when name ~* '\mprofessional\W+corporation\M' then ' (a )?professional$' when name ~* '\m(public|private|proprietary)\W+limited\M' then ' (public|private|proprietary)$' else '$' end, ''),
+                         '( (limited liability limited partnership|limited liability partnership|limited partnership|(professional )?limited liability|professional association|s de rl|(s de rl|sapi|sas|sa) de cv|sp z ?oo))+$', '') as key
+                  from app.contractors) k where key <> name_key) n
  where n.org_id = c.org_id and n.id = c.id and n.turn = 1 and not exists (select 1 from app.contractors o where o.org_id = c.org_id and o.name_key = n.key);
 
 -- Companies, bookings: whether the same was typed before.
