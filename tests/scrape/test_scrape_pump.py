@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from scrape_cast import add_company, change, facts, grade, listed, pages, town_companies
 from sqlalchemy import text
 
-from ground import MASTER_KEY, START
+from ground import MASTER_KEY, START, several_lines
 from penstock.core import clock, workers
 from penstock.core.context import Context
 from penstock.core.db import rows
@@ -237,7 +237,7 @@ async def test_the_towns_officers_are_found_on_its_sites_and_no_page_is_asked_fo
     for company in await town_companies(town, 30):
         at = f"https://{company['domain']}"
         known[await add_company(town_ctx, company["name"], website=at, news=company["news"])] = company
-    await tasks.pump(town_ctx, 1)
+    await tasks.pump(several_lines(town_ctx), 1)
     readable = {
         one["company_id"]
         for one in await pages(town_ctx)
