@@ -43,16 +43,14 @@ _LEGAL_FORMS: Final = _set_of("""
     inc incorporated corp corporation co company cos companies llc llp lllp lp lc plc pllc pc pa ltd limited na gmbh ag
     kg mbh sa sas sarl srl spa bv nv ab oy as aps pty pvt pte psc chartered chtd
 """)
-# Forms of several words, written out or foreign, the longer ones first; "Company" behind them is gone by then.
-_LONG_FORMS: Final = tuple(
-    form.split()
-    for form in (
-        *("limited liability limited partnership", "limited liability partnership", "limited partnership"),
-        *("professional limited liability", "limited liability", "public limited", "private limited"),
-        *("proprietary limited", "a professional corporation", "professional corporation", "professional association"),
-        *("s de rl de cv", "sapi de cv", "sas de cv", "sa de cv", "s de rl", "sp z oo", "sp zoo"),
-    )
+# Forms of several words, written out or foreign. "Company" behind them goes like any other.
+_LONG_FORMS: Final = (
+    *("limited liability limited partnership", "limited liability partnership", "limited partnership"),
+    *("professional limited liability", "limited liability", "public limited", "private limited"),
+    *("proprietary limited", "a professional corporation", "professional corporation", "professional association"),
+    *("s de rl de cv", "sapi de cv", "sas de cv", "sa de cv", "s de rl", "sp z oo", "sp zoo"),
 )
+_FORMS_BEHIND = re.compile(rf"(?: (?:{'|'.join((*_LONG_FORMS, *sorted(_LEGAL_FORMS), 'and'))}))+$")
 _BEFORE_NAMES: Final = _set_of("mr mrs ms miss dr prof rev hon sir")
 _BEHIND_NAMES: Final = _set_of("""
     jr sr ii iii iv esq md phd dds cpa mba jd rn pe shrm shrmcp shrmscp phr sphr cebs edd do dvm
@@ -198,13 +196,8 @@ def plain_name(name: str) -> str:
     words = text.split()
     while len(words) > 1 and words[-1] == "the":  # "Home Depot, The"
         words.pop()
-    bare = words[1:] if words[:1] == ["the"] and len(words) > 1 else words[:]
-    while bare:
-        long = next((len(form) for form in _LONG_FORMS if bare[-len(form) :] == form), 0)
-        if not long and bare[-1] not in _LEGAL_FORMS and bare[-1] != "and":
-            break
-        del bare[-(long or 1) :]
-    return " ".join(bare or words)
+    bare = words[1:] if words[:1] == ["the"] and len(words) > 1 else words
+    return _FORMS_BEHIND.sub("", f" {' '.join(bare)}").lstrip() or " ".join(words)
 
 
 @lru_cache(maxsize=50_000)
