@@ -35,6 +35,7 @@ from ground import (
     onboard,
     scratch,
 )
+from mailhouse import Mailhouse, mailhouse
 from penstock import assembly
 from penstock.core import clock, embedded
 from penstock.core.context import Context
@@ -195,3 +196,10 @@ async def town_ctx(database: str, settings: Settings, town: Town) -> AsyncIterat
     pointed = assembly.pointed_at_town(settings, town.http_url, town.smtp_host, town.smtp_port)
     async with assembly.context(pointed, database) as made:
         yield made
+
+
+@pytest.fixture
+async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
+    """A mail server; the Context that sends through it is its `ctx`."""
+    async with mailhouse(ctx) as (_, running):
+        yield running

@@ -26,6 +26,7 @@ class Mailhouse:
     data: str = "250 2.0.0 taken"
     raw: list[bytes] = field(default_factory=list)
     asked: int = 0
+    ctx: Context = field(init=False)  # sends through it
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         self.asked += 1
@@ -63,6 +64,7 @@ async def mailhouse(ctx: Context) -> AsyncIterator[tuple[Context, Mailhouse]]:
     pointed = Context(
         settings=settings, db=ctx.db, sealer=ctx.sealer, http=ctx.http, playbooks=ctx.playbooks, worker_id=ctx.worker_id
     )
+    house.ctx = pointed
     try:
         yield pointed, house
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from sqlalchemy import text
 from structlog.testing import CapturingLogger
 
 from factories import make_contactable
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock import compliance
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -20,18 +19,6 @@ from penstock.outreach.feeder import feed
 from penstock.outreach.tasks import pump
 
 STOPPED = "update app.enrollments set state = 'stopped', ended_at = app.now() where lead_id = :id"
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def sender(house: Any) -> Context:
-    return house.ctx
 
 
 async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any]]:

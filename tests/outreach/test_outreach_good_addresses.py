@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from factories import make_company, make_email, make_person
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
@@ -30,18 +29,6 @@ async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any
 async def change(ctx: Context, statement: str, **params: Any) -> None:
     async with ctx.db.tenant(1) as db:
         await execute(db, text(statement), **params)
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def sender(house: Any) -> Context:
-    return house.ctx
 
 
 async def turn(ctx: Context, colour: str, *, checking: bool = False) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from campaign_cast import ALL, change, sql
 
 from factories import make_company, make_contactable, make_email, make_person
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
@@ -23,18 +22,6 @@ from penstock.verification.plain import seal_plain_values
 
 OLD, NEW = "olga@old-works.example", "olga@new-works.example"
 GREEN = "update people.contact_verification set email_status = 'green', email_checked_at = app.now()"
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def sender(house: Any) -> Context:
-    return house.ctx
 
 
 async def name_source(ctx: Context) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -14,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from factories import make_contactable
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock import compliance
 from penstock.core import clock
 from penstock.core.context import Context
@@ -26,18 +25,6 @@ from penstock.providers import mail
 from penstock.providers.mail import MailServer
 
 ADA = "ada@home.example"
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def sender(house: Any) -> Context:
-    return house.ctx
 
 
 async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any]]:

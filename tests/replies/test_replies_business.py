@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from factories import make_company, make_contactable, make_person
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -94,18 +93,6 @@ def test_the_person_has_left(words: str) -> None:
 )
 def test_the_person_is_still_there(words: str) -> None:
     assert not read(words).left
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def us(house: Any) -> Context:
-    return house.ctx
 
 
 @pytest.fixture

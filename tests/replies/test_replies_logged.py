@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from factories import make_company, make_person
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock import compliance
 from penstock.compliance import Intent, Request
 from penstock.core import clock
@@ -24,18 +23,6 @@ from penstock.outreach.tasks import pump as send
 from penstock.replies.tasks import pump
 
 STOP = "Please stop contacting me. Unsubscribe."
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def us(house: Any) -> Context:
-    return house.ctx
 
 
 async def sql(ctx: Context, statement: str, **params: Any) -> list[dict[str, Any]]:

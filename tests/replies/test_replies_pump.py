@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from factories import make_contactable
-from mailhouse import Mailhouse, mailhouse
+from mailhouse import Mailhouse
 from penstock.core import clock
 from penstock.core.context import Context
 from penstock.core.db import execute, rows
@@ -24,18 +23,6 @@ from penstock.replies.tasks import pump
 
 ADA = "ada@home.example"
 PHONE = "+18135550123"
-
-
-@pytest.fixture
-async def house(ctx: Context) -> AsyncIterator[Mailhouse]:
-    async with mailhouse(ctx) as (pointed, running):
-        running.ctx = pointed  # type: ignore[attr-defined]
-        yield running
-
-
-@pytest.fixture
-def us(house: Any) -> Context:
-    return house.ctx
 
 
 @pytest.fixture
