@@ -20,7 +20,7 @@ from penstock.core.context import Context
 from penstock.core.db import execute, one, rows, scalar
 from penstock.core.errors import Conflict, InvalidInput, NotFound
 from penstock.core.sqlfile import load
-from penstock.outreach.refusals import stop
+from penstock.outreach.refusals import TAKEN_OUT, stop
 from penstock.outreach.rules import TIME_TO_ANSWER
 from penstock.playbook import Playbook
 
@@ -276,5 +276,5 @@ async def remove(db: AsyncConnection, org_id: int, campaign_id: int, contact_ids
     where: dict[str, Any] = {"org_id": org_id, "id": campaign_id, "contact_ids": list(contact_ids)}
     found = await rows(db, SQL["remove"], **where)
     others = await rows(db, SQL["enrolled"], **where)  # by the feeder, in a standing campaign that has no list
-    await stop(db, org_id, {row["id"]: "taken out of the campaign" for row in others})
+    await stop(db, org_id, {row["id"]: TAKEN_OUT for row in others})
     return sorted({row["contact_id"] for row in (*found, *others)})

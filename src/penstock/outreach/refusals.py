@@ -17,6 +17,9 @@ from penstock.core.sqlfile import load
 from penstock.outreach.rules import CONTENT, RETRY_DENIED, RETRY_FORBIDDEN, UNUSABLE, ends_sequence, working_hour
 
 SQL = load(__package__)
+# Why a sequence was stopped, where the database asks for it too: app.end_with_removal, app.back_in_line.
+TAKEN_OUT = "taken out of the campaign"
+NO_SLOT = "no slot of the campaign"
 
 
 async def turn_away(db: AsyncConnection, org_id: int, refused: Sequence[tuple[RowMapping, Decision]]) -> None:

@@ -20,7 +20,7 @@ from penstock.core.errors import reason_of
 from penstock.core.sqlfile import load
 from penstock.outreach import handwork, post
 from penstock.outreach.post import Draft, Fate, Outcome, Posted
-from penstock.outreach.refusals import hold, stop, turn_away, zone
+from penstock.outreach.refusals import NO_SLOT, TAKEN_OUT, hold, stop, turn_away, zone
 from penstock.outreach.rules import RETRY_CHECKING, RETRY_FORBIDDEN
 from penstock.outreach.sequences import address_failed, advance, leave_address, step_of
 
@@ -157,9 +157,9 @@ def _hopeless(ctx: Context, row: RowMapping) -> str | None:
     if row["campaign_status"] not in ("active", "paused"):
         return str(row["campaign_status"])
     if row["was_removed"]:  # while the feeder was at it
-        return "taken out of the campaign"
+        return TAKEN_OUT
     if not row["is_meant"]:  # somebody else holds the slot now: the company is talked to through them
-        return "no slot of the campaign"
+        return NO_SLOT
     if row["current_step"] >= len(ctx.playbooks[row["playbook"]].sequence):
         return "sequence is over"
     return "no address" if row["contact_point_id"] is None else None
